@@ -1,0 +1,162 @@
+#pragma once
+
+#include <halyard/core/dispatchable.h>
+#include <halyard/core/deadline.h>
+#include <halyard/core/fd_watcher.h>
+#include <halyard/signals/executor.h>
+
+#include <uv.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace halyard {
+
+class EventLoop;
+class Object;
+
+/// What an EventLoop runs: one uv loop, and the lists of what there is to do. libuv's callbacks only put something
+/// on a list; dispatch() works the lists off on a frame of our own.
+class Dispatcher final : public Executor {
+  public:
+    using Clock = Deadline::Clock;
+
+    /// How many turns stand on the stack, and the exec() levels among them.
+    struct ExecLevel {
+        ExecLevel* outer;
+        bool quit = false;
+        int code = 0;
+    };
+
+    explicit Dispatcher(uv_loop_t* host); ///< null: a uv loop of its own
+    Dispatcher(const Dispatcher&) = delete;
+    Dispatcher& operator=(const Dispatcher&) = delete;
+
+    /// Ends it: drops what is queued, detaches what is watched. It is gone when the last Dispatchable that belongs to
+    /// it is.
+    static void close(Dispatcher* dispatcher) noexcept;
+
+    static Dispatcher& current(); ///< of the calling thread's loop, which is made if it has none
+    static void makeCurrent(Dispatcher* dispatcher) noexcept { setCurrent(dispatcher); }
+
+    /// The EventLoop that stands for it.
+    EventLoop* facade() const noexcept { return facade_; }
+    void setFacade(EventLoop* facade) noexcept { facade_ = facade; }
+
+    bool isHosted() const noexcept { return hosted_; }
+    bool isOwnThread() const noexcept { return std::this_thread::get_id() == thread_; }
+    uv_loop_t* uvLoop() noexcept { return loop_; } ///< null once it has ended
+
+    /// One turn: waits until `until` for something to do, and does it. False when nothing ran.
+    bool turn(std::optional<Clock::time_point> until);
+    std::optional<std::chrono::milliseconds> timeout();
+
+    void enter(ExecLevel& level) noexcept;
+    void leave(ExecLevel& level) noexcept { level_ = level.outer; }
+    bool isExecuting() const noexcept { return level_ != nullptr; }
+    void exit(int code);
+
+    void post(std::unique_ptr<Task> task) override;
+    void deleteLater(Object* object);
+    void forgetDeletion(Object* object) noexcept;
+
+    void schedule(Dispatchable& what) noexcept;
+    static void unschedule(Dispatchable& what) noexcept;
+    void scheduleSlotReturned(Dispatchable& what);
+    void forgetSlotWaiter(std::size_t place) noexcept { slotWaiters_[place] = nullptr; }
+    void arm(Deadline& deadline);
+    void disarm(Deadline& deadline) noexcept;
+
+    bool inDispatch() const noexcept { return running_ != 0; }
+    void beginSlot() noexcept { ++running_; }
+    void endSlot() noexcept;
+
+    void addUser() noexcept { ++users_; }
+    void removeUser() noexcept;
+
+  private:
+    struct Due {
+        Clock::time_point when;
+        std::uint64_t order;
+        Deadline* deadline;
+
+        bool before(const Due& other) const noexcept {
+            return when != other.when ? when < other.when : order < other.order;
+        }
+    };
+    struct Deletion {
+        Object* object;
+        int level;
+    };
+
+    ~Dispatcher();
+
+    bool hasWork();
+    void gather(std::optional<Clock::time_point> until);
+    bool dispatch();
+    bool runTasks();
+    bool runReady();
+    void takeInbox() noexcept;
+    void collectDue();
+    bool runDeletions(int level);
+    void callSlotWaiters() noexcept;
+    void deleteAll() noexcept;
+    void wake() noexcept;
+    void closeHandles() noexcept;
+
+    void armAlarm(std::optional<Clock::time_point> when) noexcept;
+    void placeDue(std::size_t place, const Due& due) noexcept;
+    void siftUp(std::size_t place, Due due) noexcept;
+    void siftDown(std::size_t place, Due due) noexcept;
+
+    void dispatchForHost() noexcept;
+
+    uv_loop_t* loop_;
+    std::atomic<EventLoop*> facade_ = nullptr;
+    const bool hosted_;
+    bool closed_ = false;
+    const std::thread::id thread_ = std::this_thread::get_id();
+    std::uint32_t turn_ = 0;
+    int depth_ = 0;             ///< turns on the stack
+    std::uint32_t running_ = 0; ///< slots, tasks and timers on the stack
+    ExecLevel* level_ = nullptr;
+    std::size_t users_ = 0;
+
+    // What there is to do.
+    std::atomic<Task*> inbox_ = nullptr; ///< posted, the last first
+    Task* tasks_ = nullptr;              ///< taken from the inbox, the first first
+    Task** tasksEnd_ = &tasks_;
+    std::uint64_t tasksTaken_ = 0;
+    std::uint64_t tasksBegun_ = 0;
+    Dispatchable* ready_ = nullptr;
+    Dispatchable** readyEnd_ = &ready_;
+    std::vector<Dispatchable*> slotWaiters_; ///< who waits for the running slot to return
+    std::vector<Due> heap_;                  ///< a heap of four children a node: the least is first
+    std::uint64_t armings_ = 0;
+    std::mutex deletionMutex_;
+    std::vector<Deletion> deletions_;
+    std::atomic<bool> hasDeletions_ = false;
+    int deleting_ = 0;
+
+    // libuv's part.
+    struct Handles;
+    Handles* handles_;
+    std::optional<Clock::time_point> alarm_;
+};
+
+/// A uv_poll_t that outlives its watcher until libuv has let go of it.
+struct FdWatcher::Poll {
+    uv_poll_t handle;
+    FdWatcher* watcher;
+
+    static void onReady(uv_poll_t* handle, int status, int events);
+    static void detach(uv_handle_t* handle) noexcept;
+};
+
+} // namespace halyard

@@ -1,0 +1,145 @@
+#include <halyard/core/event_loop.h>
+
+#include "dispatcher.h"
+
+#include <halyard/core/log.h>
+
+#include <utility>
+
+namespace halyard {
+
+/// The loops of a thread. The first one is what its objects live in; it stays, under whichever EventLoop stands for
+/// it, until the thread ends.
+class ThreadLoops {
+  public:
+    static ThreadLoops& ofThisThread() {
+        static thread_local ThreadLoops loops;
+        return loops;
+    }
+
+    ThreadLoops() = default;
+    ThreadLoops(const ThreadLoops&) = delete;
+    ThreadLoops& operator=(const ThreadLoops&) = delete;
+    ~ThreadLoops() { setFirst(nullptr); }
+
+    Dispatcher& first() {
+        if (first_ == nullptr)
+            setFirst(new Dispatcher(nullptr));
+        if (first_->facade() == nullptr)
+            implicit_.reset(new EventLoop(*first_));
+        return *first_;
+    }
+
+    /// The dispatcher for an EventLoop made by hand: the thread's first, where no other one stands for it yet.
+    Dispatcher& forLoop(uv_loop_t* host) {
+        if (first_ != nullptr && (host != nullptr || first_->facade() != implicit_.get()))
+            return *new Dispatcher(host);
+        if (first_ == nullptr)
+            setFirst(new Dispatcher(host));
+        return *first_;
+    }
+
+    void end(EventLoop* loop, Dispatcher& dispatcher) noexcept {
+        if (dispatcher.facade() != loop)
+            return;
+        if (first_ != &dispatcher) {
+            Dispatcher::close(&dispatcher);
+        } else if (dispatcher.isHosted()) {
+            setFirst(nullptr); // its host takes the uv loop away
+        } else {
+            dispatcher.setFacade(loop != implicit_.get() ? implicit_.get() : nullptr);
+        }
+    }
+
+  private:
+    void setFirst(Dispatcher* first) noexcept {
+        if (Dispatcher* const before = std::exchange(first_, first)) {
+            before->setFacade(nullptr);
+            Dispatcher::close(before);
+        }
+        implicit_.reset();
+        Dispatcher::makeCurrent(first);
+    }
+
+    Dispatcher* first_ = nullptr;
+    std::unique_ptr<EventLoop> implicit_;
+};
+
+Dispatcher& Dispatcher::current() {
+    // Whoever made it the thread's executor was ThreadLoops.
+    if (Executor* const current = Executor::current())
+        return static_cast<Dispatcher&>(*current);
+    return ThreadLoops::ofThisThread().first();
+}
+
+EventLoop::EventLoop() : EventLoop(ThreadLoops::ofThisThread().forLoop(nullptr)) {}
+
+EventLoop::EventLoop(uv_loop_s* host) : EventLoop(ThreadLoops::ofThisThread().forLoop(host)) {}
+
+EventLoop::EventLoop(Dispatcher& dispatcher) : dispatcher_(dispatcher) {
+    setExecutor(&dispatcher);
+    dispatcher.setFacade(this);
+}
+
+EventLoop::~EventLoop() { ThreadLoops::ofThisThread().end(this, dispatcher_); }
+
+EventLoop* EventLoop::current() { return ThreadLoops::ofThisThread().first().facade(); }
+
+int EventLoop::exec() {
+    if (dispatcher_.isHosted() || !dispatcher_.isOwnThread()) {
+        logMessage(LogLevel::Error, "halyard.core",
+                   dispatcher_.isHosted() ? "EventLoop::exec(): this loop lives in a host's uv loop, which the host runs"
+                                          : "EventLoop::exec(): this loop belongs to another thread");
+        return -1;
+    }
+    struct Level : Dispatcher::ExecLevel {
+        explicit Level(Dispatcher& dispatcher) noexcept : Dispatcher::ExecLevel{nullptr}, its(dispatcher) {
+            its.enter(*this);
+        }
+        Level(const Level&) = delete;
+        Level& operator=(const Level&) = delete;
+        ~Level() { its.leave(*this); }
+        Dispatcher& its;
+    } level(dispatcher_);
+
+    while (!level.quit)
+        dispatcher_.turn(std::nullopt);
+    if (level.outer == nullptr)
+        aboutToQuit();
+    return level.code;
+}
+
+void EventLoop::exit(int code) {
+    if (dispatcher_.isOwnThread())
+        dispatcher_.exit(code);
+    else
+        post([&dispatcher = dispatcher_, code] { dispatcher.exit(code); });
+}
+
+bool EventLoop::processEvents(std::chrono::milliseconds wait) {
+    if (dispatcher_.isHosted() || !dispatcher_.isOwnThread()) {
+        logMessage(LogLevel::Error, "halyard.core",
+                   dispatcher_.isHosted()
+                       ? "EventLoop::processEvents(): this loop lives in a host's uv loop, which the host runs"
+                       : "EventLoop::processEvents(): this loop belongs to another thread");
+        return false;
+    }
+    if (wait.count() < 0) {
+        while (!dispatcher_.turn(std::nullopt)) {
+        }
+        return true;
+    }
+    const auto until = Dispatcher::Clock::now() + wait;
+    while (!dispatcher_.turn(until))
+        if (Dispatcher::Clock::now() >= until)
+            return false;
+    return true;
+}
+
+uv_loop_s* EventLoop::uvLoop() const noexcept { return dispatcher_.uvLoop(); }
+
+int EventLoop::backendFd() const noexcept { return uv_backend_fd(dispatcher_.uvLoop()); }
+
+std::optional<std::chrono::milliseconds> EventLoop::backendTimeout() const { return dispatcher_.timeout(); }
+
+} // namespace halyard

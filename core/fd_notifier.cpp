@@ -1,0 +1,129 @@
+#include <halyard/core/fd_notifier.h>
+
+#include <halyard/core/fd_watcher.h>
+#include <halyard/core/log.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace halyard {
+
+/// The notifiers of one descriptor. libuv watches a descriptor once; they share that watch.
+class NotifierHub final : public FdWatcher {
+  public:
+    /// 0, or the errno of what failed.
+    static int join(FdNotifier& notifier) {
+        std::unique_ptr<NotifierHub>& hub = hubs()[notifier.descriptor_];
+        if (hub == nullptr)
+            hub = std::make_unique<NotifierHub>(notifier.descriptor_);
+        hub->members_.push_back(&notifier);
+        if (const int error = hub->update(); error != 0) {
+            leave(notifier);
+            return error;
+        }
+        return 0;
+    }
+
+    static void leave(FdNotifier& notifier) noexcept {
+        const auto found = hubs().find(notifier.descriptor_);
+        if (found == hubs().end())
+            return;
+        NotifierHub& hub = *found->second;
+        std::replace(hub.members_.begin(), hub.members_.end(), &notifier, static_cast<FdNotifier*>(nullptr));
+        if (!hub.inDispatch_)
+            hub.tidy();
+    }
+
+    explicit NotifierHub(int descriptor) : descriptor_(descriptor) {}
+
+  private:
+    static std::unordered_map<int, std::unique_ptr<NotifierHub>>& hubs() {
+        static thread_local std::unordered_map<int, std::unique_ptr<NotifierHub>> all;
+        return all;
+    }
+
+    std::uint32_t wanted() const noexcept {
+        std::uint32_t interest = readiness::None;
+        for (const FdNotifier* each : members_)
+            if (each != nullptr)
+                interest |= each->type_ == FdNotifier::Read ? readiness::Readable : readiness::Writable;
+        return interest;
+    }
+
+    int update() {
+        if (!isWatching())
+            return watch(descriptor_, wanted());
+        setInterest(wanted());
+        return 0;
+    }
+
+    /// May end the hub.
+    void tidy() noexcept {
+        std::erase(members_, nullptr);
+        if (members_.empty())
+            hubs().erase(descriptor_);
+        else
+            setInterest(wanted());
+    }
+
+    void dispatch() override {
+        std::uint32_t ready = takeReady();
+        if ((ready & readiness::Error) != 0)
+            ready = readiness::Readable | readiness::Writable;
+        struct Scope {
+            NotifierHub& hub;
+            explicit Scope(NotifierHub& its) noexcept : hub(its), outermost(!its.inDispatch_) { hub.inDispatch_ = true; }
+            Scope(const Scope&) = delete;
+            Scope& operator=(const Scope&) = delete;
+            ~Scope() {
+                if (!outermost)
+                    return;
+                hub.inDispatch_ = false;
+                hub.tidy();
+            }
+            bool outermost;
+        };
+        const Scope scope(*this);
+        for (std::size_t i = 0, count = members_.size(); i != count; ++i) {
+            FdNotifier* const each = members_[i];
+            const std::uint32_t its = each == nullptr                   ? readiness::None
+                                      : each->type_ == FdNotifier::Read ? readiness::Readable
+                                                                        : readiness::Writable;
+            if ((ready & its) != 0)
+                each->activated(descriptor_);
+        }
+    }
+
+    int descriptor_;
+    std::vector<FdNotifier*> members_; ///< null where one left during a dispatch
+    bool inDispatch_ = false;
+};
+
+FdNotifier::FdNotifier(int descriptor, Type type, Object* parent)
+    : Object(parent), descriptor_(descriptor), type_(type) {
+    setEnabled(true);
+}
+
+FdNotifier::~FdNotifier() { setEnabled(false); }
+
+bool FdNotifier::setEnabled(bool enabled) {
+    if (enabled == enabled_)
+        return true;
+    if (!enabled) {
+        enabled_ = false;
+        NotifierHub::leave(*this);
+        return true;
+    }
+    const int error = NotifierHub::join(*this);
+    enabled_ = error == 0;
+    if (error != 0)
+        logMessage(LogLevel::Warning, "halyard.core",
+                   "FdNotifier: cannot watch descriptor " + std::to_string(descriptor_) + ": " + std::strerror(error));
+    return enabled_;
+}
+
+} // namespace halyard

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <halyard/core/dispatchable.h>
+
+#include <chrono>
+#include <cstdint>
+
+namespace halyard {
+
+/// A point in time at which the loop calls dispatch(), for those who build on the loop: Timer without object and
+/// signal. Arming and disarming cost one step in a heap.
+class HALYARD_API Deadline : public Dispatchable {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    /// Arms it for `when`, instead of what it was armed for before. It never goes off early, nor in the turn in
+    /// which it is armed.
+    void arm(Clock::time_point when);
+    void disarm() noexcept;
+    /// Armed, or due and not dispatched yet.
+    bool isArmed() const noexcept { return heapPlace_ != 0 || isScheduled(); }
+    Clock::time_point when() const noexcept { return when_; }
+
+  protected:
+    Deadline() = default;
+    ~Deadline() override;
+
+  private:
+    friend class Dispatcher;
+
+    Clock::time_point when_{};
+    std::uint64_t order_ = 0;     ///< equal deadlines go off in the order of arming
+    std::uint32_t heapPlace_ = 0; ///< one more than its place in the heap
+};
+
+} // namespace halyard

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <halyard/signals/export.h>
+
+#include <cstdint>
+
+namespace halyard {
+
+class Dispatcher;
+
+/// Something that a loop calls, and the step between readiness and objects: what gathers readiness only schedules;
+/// the loop calls dispatch() on its own frame afterwards. It stands in the loop's list by itself and allocates
+/// nothing. It may be deleted at any time on its thread, from inside dispatch() too.
+class HALYARD_API Dispatchable {
+  public:
+    Dispatchable(const Dispatchable&) = delete;
+    Dispatchable& operator=(const Dispatchable&) = delete;
+
+  protected:
+    /// Belongs to the calling thread's loop.
+    Dispatchable();
+    virtual ~Dispatchable();
+
+    /// Calls dispatch() once, in the next turn of the loop. What is scheduled already stays where it is.
+    void schedule();
+    void unschedule() noexcept;
+    bool isScheduled() const noexcept { return previous_ != nullptr; }
+
+    /// Calls slotReturned() once, as soon as the slot, task or timer that runs now has returned; outside any of
+    /// them, in the next turn.
+    void scheduleSlotReturned();
+
+    /// True while a slot, task or timer of the thread runs on behalf of its loop or of a blocking wait.
+    bool inDispatch() const noexcept;
+
+    virtual void dispatch() = 0;
+    virtual void slotReturned() {} ///< Emits nothing and throws nothing.
+
+    Dispatcher& dispatcher() const noexcept { return *dispatcher_; }
+
+  private:
+    friend class Dispatcher;
+
+    Dispatcher* dispatcher_;
+    Dispatchable* next_ = nullptr;
+    Dispatchable** previous_ = nullptr; ///< null while it is in no list
+    std::uint32_t turn_ = 0;            ///< the turn that it was scheduled in
+    std::uint32_t slotPlace_ = 0;       ///< one more than its place among those that wait for the slot to return
+};
+
+/// As long as it exists, what runs counts as a dispatch; at its end slotReturned() is called for those who asked.
+/// Blocking waits use it around their emissions.
+class HALYARD_API DispatchScope {
+  public:
+    DispatchScope();
+    DispatchScope(const DispatchScope&) = delete;
+    DispatchScope& operator=(const DispatchScope&) = delete;
+    ~DispatchScope();
+
+  private:
+    Dispatcher& dispatcher_;
+};
+
+} // namespace halyard

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <halyard/signals/executor.h>
+#include <halyard/signals/signal.h>
+#include <halyard/signals/tracked.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+struct uv_loop_s;
+
+namespace halyard {
+
+class Dispatcher;
+
+/// A thread's event loop. libuv gathers what is ready; the loop then dispatches it on its own frame, so that a slot
+/// may run exec() again, and an exception that leaves a slot leaves exec().
+///
+///     int main() {
+///         halyard::EventLoop loop;
+///         halyard::TcpServer server;
+///         server.listen(halyard::HostAddress::LocalHost, 7000);
+///         return loop.exec();
+///     }
+///
+/// One turn: what was posted, then what is ready and due, in the order in which it was gathered, then what was asked
+/// to be deleted. What is posted or becomes ready meanwhile waits for the next turn.
+class HALYARD_API EventLoop : public Tracked {
+  public:
+    /// A loop with its own uv loop. The first one of a thread is the thread's: current() gives it, objects made on
+    /// the thread live in it. Throws std::system_error where the system has no descriptor left for it.
+    EventLoop();
+
+    /// A loop that lives in a uv loop which the application owns and runs. It dispatches in the host's turn, right
+    /// before and right after polling. Only what it watches for its users (sockets, notifiers, signals) keeps the
+    /// host's loop alive, not the loop's own handles. An exception that leaves a slot is logged and ends the program:
+    /// there are C frames below it. After the destructor the host runs its loop once more, as for any handle.
+    explicit EventLoop(uv_loop_s* host);
+
+    ~EventLoop();
+
+    /// The calling thread's loop; the first call on a thread makes one. It lives until the thread ends.
+    static EventLoop* current();
+
+    /// Runs turns until exit() or quit(); gives the exit code. May be called in a slot: exit() then ends the
+    /// innermost exec(). −1, with a logged sentence, in a host's uv loop and on a foreign thread.
+    int exec();
+
+    /// Ends the innermost exec() after its turn; the last code wins. Ignored where no exec() runs. From another
+    /// thread it ends the exec() that runs when the request arrives. Thread-safe.
+    void exit(int code = 0);
+    void quit() { exit(0); } ///< Thread-safe.
+
+    /// One turn, waiting up to `wait` for something to do; a negative time waits for ever. False when nothing ran.
+    bool processEvents(std::chrono::milliseconds wait = std::chrono::milliseconds(0));
+
+    /// Runs `task` in a coming turn, in the order of posting from each thread. Thread-safe.
+    template <class F>
+    void post(F&& task) {
+        struct Posted final : Task {
+            explicit Posted(F&& function) : function_(std::forward<F>(function)) {}
+            void run() override { std::invoke(function_); }
+            std::decay_t<F> function_;
+        };
+        executor()->post(std::make_unique<Posted>(std::forward<F>(task)));
+    }
+
+    /// The uv loop inside, for libraries that want one. Loop thread only.
+    uv_loop_s* uvLoop() const noexcept;
+
+    /// For a foreign loop that drives this one: poll the descriptor for reading, for at most the timeout (none: for
+    /// ever), then call processEvents().
+    int backendFd() const noexcept;
+    std::optional<std::chrono::milliseconds> backendTimeout() const;
+
+    /// Emitted once when the outermost exec() is about to return, on the loop's thread. A slot may do anything.
+    Signal<> aboutToQuit{this};
+
+  private:
+    friend class ThreadLoops;
+    explicit EventLoop(Dispatcher& dispatcher);
+
+    Dispatcher& dispatcher_;
+};
+
+} // namespace halyard

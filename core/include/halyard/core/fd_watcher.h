@@ -1,0 +1,62 @@
+#pragma once
+
+#include <halyard/core/dispatchable.h>
+
+#include <cstdint>
+
+namespace halyard {
+
+/// What a descriptor can be ready for, as bits.
+namespace readiness {
+inline constexpr std::uint32_t None = 0;
+inline constexpr std::uint32_t Readable = 1;
+inline constexpr std::uint32_t Writable = 2;
+inline constexpr std::uint32_t HangUp = 4; ///< the peer has shut its sending side (EPOLLRDHUP, where there is one)
+inline constexpr std::uint32_t Error = 16; ///< the descriptor can no longer be watched
+} // namespace readiness
+
+/// Level-triggered readiness of a descriptor for those who build engines: FdNotifier without object and signal.
+/// One watcher per descriptor. It does not own the descriptor: stop watching before closing it.
+///
+///     struct Drain : FdWatcher {
+///         void dispatch() override { if (takeReady() & readiness::Readable) readAll(descriptor()); }
+///     };
+class HALYARD_API FdWatcher : public Dispatchable {
+  public:
+    /// Watches `descriptor` for `interest`, instead of what was watched before. 0, or the errno of what failed:
+    /// EEXIST where the loop watches the descriptor already, EPERM for a regular file, EMFILE, ENOMEM, EBADF.
+    /// The descriptor becomes non-blocking.
+    int watch(int descriptor, std::uint32_t interest);
+
+    /// Changes what is watched; None keeps the place in the loop but watches nothing.
+    void setInterest(std::uint32_t interest) noexcept;
+    std::uint32_t interest() const noexcept { return interest_; }
+
+    /// Ends watching; what was gathered and not dispatched is forgotten.
+    void unwatch() noexcept;
+    bool isWatching() const noexcept { return poll_ != nullptr; }
+
+  protected:
+    FdWatcher() = default;
+    ~FdWatcher() override;
+
+    /// What was gathered for this dispatch. Reading it clears it.
+    std::uint32_t takeReady() noexcept {
+        const std::uint32_t ready = ready_;
+        ready_ = readiness::None;
+        return ready;
+    }
+
+    /// Records readiness that another source than the loop has seen, a blocking wait for one.
+    void addReady(std::uint32_t events) noexcept { ready_ |= events; }
+
+  private:
+    friend class Dispatcher;
+    struct Poll;
+
+    Poll* poll_ = nullptr;
+    std::uint32_t interest_ = readiness::None;
+    std::uint32_t ready_ = readiness::None;
+};
+
+} // namespace halyard

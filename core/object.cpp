@@ -1,0 +1,146 @@
+#include <halyard/core/object.h>
+
+#include "dispatcher.h"
+
+#include <halyard/core/event_loop.h>
+#include <halyard/core/log.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace halyard {
+
+struct Object::Extra {
+    std::string name;
+    std::vector<Object*> children; ///< null where one has gone: the others keep their places
+    std::size_t gone = 0;
+    bool ending = false; ///< the parent deletes them
+};
+
+namespace {
+
+void refuse(std::string_view sentence) { logMessage(LogLevel::Warning, "halyard.core", sentence); }
+
+} // namespace
+
+Object::Object(Object* parent) {
+    setExecutor(&Dispatcher::current());
+    if (parent != nullptr)
+        setParent(parent);
+}
+
+Object::~Object() {
+    dying_ = true;
+    if (deletionAsked_)
+        static_cast<Dispatcher*>(executor())->forgetDeletion(this);
+    clearPointers();
+    endConnections();
+    setSignalsBlocked(false);
+    destroyed(this);
+    if (extra_ != nullptr) {
+        // A child's end may end siblings of it, or bring new ones.
+        extra_->ending = true;
+        for (std::size_t i = 0; i != extra_->children.size(); ++i) {
+            Object* const child = extra_->children[i];
+            if (child == nullptr)
+                continue;
+            if (child->dying_)
+                removeChild(*child); // it is deleting us
+            else
+                delete child;
+        }
+    }
+    if (parent_ != nullptr)
+        parent_->removeChild(*this);
+}
+
+Object::Extra& Object::extra() {
+    if (extra_ == nullptr)
+        extra_ = std::make_unique<Extra>();
+    return *extra_;
+}
+
+void Object::addChild(Object& child) {
+    std::vector<Object*>& children = extra().children;
+    children.push_back(&child);
+    child.placeInParent_ = static_cast<std::uint32_t>(children.size() - 1);
+    child.parent_ = this;
+}
+
+void Object::removeChild(Object& child) noexcept {
+    Extra& its = *extra_;
+    its.children[child.placeInParent_] = nullptr;
+    child.parent_ = nullptr;
+    ++its.gone;
+    if (its.ending)
+        return;
+    while (!its.children.empty() && its.children.back() == nullptr) {
+        its.children.pop_back();
+        --its.gone;
+    }
+    if (its.gone * 2 > its.children.size())
+        children();
+}
+
+std::span<Object* const> Object::children() const {
+    if (extra_ == nullptr || extra_->ending)
+        return {};
+    std::vector<Object*>& all = extra_->children;
+    if (extra_->gone != 0) {
+        std::erase(all, nullptr);
+        extra_->gone = 0;
+        for (std::size_t i = 0; i != all.size(); ++i)
+            all[i]->placeInParent_ = static_cast<std::uint32_t>(i);
+    }
+    return all;
+}
+
+void Object::setParent(Object* parent) {
+    if (parent != nullptr) {
+        for (const Object* each = parent; each != nullptr; each = each->parent_)
+            if (each == this)
+                return refuse("Object::setParent(): an object cannot be below itself");
+        if (parent->executor() != executor())
+            return refuse("Object::setParent(): the parent lives on another thread");
+        if (parent->dying_)
+            return refuse("Object::setParent(): the parent is being destroyed");
+    }
+    if (parent_ != nullptr)
+        parent_->removeChild(*this);
+    if (parent != nullptr)
+        parent->addChild(*this);
+}
+
+const std::string& Object::objectName() const noexcept {
+    static const std::string none;
+    return extra_ != nullptr ? extra_->name : none;
+}
+
+void Object::setObjectName(std::string name) {
+    if (name == objectName())
+        return;
+    extra().name = std::move(name);
+    objectNameChanged(extra_->name);
+}
+
+bool Object::blockSignals(bool block) noexcept {
+    const bool before = signalsAreBlocked();
+    setSignalsBlocked(block);
+    return before;
+}
+
+void Object::deleteLater() {
+    if (!deletionAsked_.exchange(true))
+        static_cast<Dispatcher*>(executor())->deleteLater(this);
+}
+
+EventLoop* Object::loop() const noexcept { return static_cast<Dispatcher*>(executor())->facade(); }
+
+bool Object::hasSender(const void* sender) {
+    if (sender == nullptr)
+        refuse("Object::connect(): there is no sender");
+    return sender != nullptr;
+}
+
+} // namespace halyard

@@ -1,0 +1,67 @@
+#include <halyard/core/timer.h>
+
+#include <halyard/core/log.h>
+
+#include <algorithm>
+
+namespace halyard {
+
+Timer::Timer(Object* parent) : Object(parent) {}
+
+Timer::~Timer() = default;
+
+bool Timer::start(Milliseconds interval) {
+    if (interval.count() < 0) {
+        logMessage(LogLevel::Warning, "halyard.core", "Timer::start(): an interval cannot be negative");
+        return false;
+    }
+    interval_ = interval;
+    active_ = true;
+    alarm_.arm(Deadline::Clock::now() + interval);
+    return true;
+}
+
+void Timer::stop() noexcept {
+    active_ = false;
+    alarm_.disarm();
+}
+
+Timer::Milliseconds Timer::remainingTime() const {
+    if (!active_)
+        return Milliseconds(-1);
+    const auto left = std::chrono::ceil<Milliseconds>(alarm_.when() - Deadline::Clock::now());
+    return std::max(left, Milliseconds(0));
+}
+
+bool Timer::setInterval(Milliseconds interval) {
+    if (active_ || interval.count() < 0)
+        return start(interval);
+    interval_ = interval;
+    return true;
+}
+
+void Timer::goOff() {
+    const auto due = alarm_.when();
+    if (singleShot_)
+        active_ = false;
+    const Pointer<Timer> self(this);
+    timeout();
+    if (!self)
+        return;
+    if (deletesItself_) {
+        delete this;
+        return;
+    }
+    // Armed again only now, so that a nested loop in the slot does not come back here.
+    if (active_ && !alarm_.isArmed()) {
+        const auto now = Deadline::Clock::now();
+        alarm_.arm(due + interval_ > now ? due + interval_ : now + interval_);
+    }
+}
+
+void Timer::endWith(Object* context) {
+    deletesItself_ = true;
+    setParent(context);
+}
+
+} // namespace halyard

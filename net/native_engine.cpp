@@ -1,0 +1,171 @@
+#include "native_engine.h"
+
+#include <cerrno>
+#include <utility>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace halyard {
+
+namespace {
+
+int setFlag(int descriptor, int level, int option, int value) noexcept {
+    return ::setsockopt(descriptor, level, option, &value, sizeof value) == 0 ? 0 : errno;
+}
+
+Endpoint toEndpoint(const sockaddr_storage& name) {
+    const auto* const address = reinterpret_cast<const sockaddr*>(&name);
+    return {HostAddress(address), HostAddress::portOf(address)};
+}
+
+} // namespace
+
+int NativeEngine::open(int family) noexcept {
+    close(false);
+    descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return descriptor_ >= 0 ? 0 : errno;
+}
+
+int NativeEngine::connectTo(const Endpoint& peer) {
+    sockaddr_storage name{};
+    const auto length = static_cast<socklen_t>(peer.address.toSockaddr(name, peer.port));
+    if (length == 0)
+        return EADDRNOTAVAIL;
+    if (descriptor_ < 0)
+        if (const int error = open(name.ss_family); error != 0)
+            return error;
+    int result = 0;
+    do {
+        result = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&name), length);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+}
+
+int NativeEngine::finishConnect() noexcept {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+        return errno;
+    if (error != 0)
+        return error;
+    // No error is also what an attempt under way has: only a connected one has a peer.
+    sockaddr_storage name{};
+    socklen_t size = sizeof name;
+    if (::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&name), &size) == 0)
+        return 0;
+    return errno == ENOTCONN ? EINPROGRESS : errno;
+}
+
+int NativeEngine::listenAt(const Endpoint& local, int backlog, bool reusePort) {
+    int error = bindAndListen(local, backlog, reusePort);
+    // A machine without IPv6: Any is then every IPv4 address.
+    if ((error == EAFNOSUPPORT || error == EADDRNOTAVAIL) && local.address == HostAddress::Any)
+        error = bindAndListen({HostAddress::AnyIPv4, local.port}, backlog, reusePort);
+    if (error != 0)
+        close(false);
+    return error;
+}
+
+int NativeEngine::bindAndListen(const Endpoint& local, int backlog, bool reusePort) noexcept {
+    sockaddr_storage name{};
+    const auto length = static_cast<socklen_t>(local.address.toSockaddr(name, local.port));
+    if (length == 0)
+        return EADDRNOTAVAIL;
+    if (const int error = open(name.ss_family); error != 0)
+        return error;
+    // socket(7): without it a port stays taken while old connections are in TIME_WAIT.
+    if (const int error = setFlag(descriptor_, SOL_SOCKET, SO_REUSEADDR, 1); error != 0)
+        return error;
+    if (reusePort)
+        if (const int error = setFlag(descriptor_, SOL_SOCKET, SO_REUSEPORT, 1); error != 0)
+            return error;
+    // ipv6(7): one socket for both families, or for IPv6 alone.
+    if (name.ss_family == AF_INET6)
+        if (const int error = setFlag(descriptor_, IPPROTO_IPV6, IPV6_V6ONLY, local.address != HostAddress::Any);
+            error != 0)
+            return error;
+    if (::bind(descriptor_, reinterpret_cast<const sockaddr*>(&name), length) != 0)
+        return errno;
+    return ::listen(descriptor_, backlog) == 0 ? 0 : errno;
+}
+
+int NativeEngine::accept(Endpoint& peer) noexcept {
+    sockaddr_storage name{};
+    socklen_t length = sizeof name;
+    const int accepted =
+        ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&name), &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (accepted < 0)
+        return -errno;
+    peer = toEndpoint(name);
+    return accepted;
+}
+
+std::ptrdiff_t NativeEngine::receive(std::span<std::byte> into) noexcept {
+    for (;;) {
+        const ssize_t received = ::recv(descriptor_, into.data(), into.size(), 0);
+        if (received >= 0)
+            return received;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+std::ptrdiff_t NativeEngine::send(std::span<const iovec> from) noexcept {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(from.data());
+    message.msg_iovlen = from.size();
+    for (;;) {
+        const ssize_t sent = from.size() == 1
+                                 ? ::send(descriptor_, from.front().iov_base, from.front().iov_len, MSG_NOSIGNAL)
+                                 : ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+        if (sent >= 0)
+            return sent;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+void NativeEngine::shutdownSend() noexcept { ::shutdown(descriptor_, SHUT_WR); }
+
+Endpoint NativeEngine::local() const {
+    sockaddr_storage name{};
+    socklen_t length = sizeof name;
+    if (descriptor_ < 0 || ::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&name), &length) != 0)
+        return {};
+    return toEndpoint(name);
+}
+
+Endpoint NativeEngine::peer() const {
+    sockaddr_storage name{};
+    socklen_t length = sizeof name;
+    if (descriptor_ < 0 || ::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&name), &length) != 0)
+        return {};
+    return toEndpoint(name);
+}
+
+void NativeEngine::adopt(int descriptor) noexcept {
+    close(false);
+    descriptor_ = descriptor;
+}
+
+int NativeEngine::release() noexcept {
+    unwatch();
+    return std::exchange(descriptor_, -1);
+}
+
+void NativeEngine::close(bool reset) noexcept {
+    if (descriptor_ < 0)
+        return;
+    unwatch();
+    if (reset) {
+        const linger atOnce{1, 0}; // socket(7): close then resets the connection
+        ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &atOnce, sizeof atOnce);
+    }
+    ::close(std::exchange(descriptor_, -1));
+}
+
+} // namespace halyard

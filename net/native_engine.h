@@ -1,0 +1,34 @@
+#pragma once
+
+#include "socket_engine.h"
+
+namespace halyard {
+
+/// The engine that talks to the kernel: a descriptor of its own, and one system call a verb.
+class NativeEngine final : public SocketEngine {
+  public:
+    using SocketEngine::SocketEngine;
+    ~NativeEngine() override { close(false); }
+
+    int descriptor() const noexcept override { return descriptor_; }
+    int connectTo(const Endpoint& peer) override;
+    int finishConnect() noexcept override;
+    int listenAt(const Endpoint& local, int backlog, bool reusePort) override;
+    int accept(Endpoint& peer) noexcept override;
+    std::ptrdiff_t receive(std::span<std::byte> into) noexcept override;
+    std::ptrdiff_t send(std::span<const iovec> from) noexcept override;
+    void shutdownSend() noexcept override;
+    Endpoint local() const override;
+    Endpoint peer() const override;
+    void adopt(int descriptor) noexcept override;
+    int release() noexcept override;
+    void close(bool reset) noexcept override;
+
+  private:
+    int open(int family) noexcept;
+    int bindAndListen(const Endpoint& local, int backlog, bool reusePort) noexcept;
+
+    int descriptor_ = -1;
+};
+
+} // namespace halyard

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <halyard/core/fd_watcher.h>
+#include <halyard/net/endpoint.h>
+#include <halyard/net/engine_client.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+struct iovec;
+
+namespace halyard {
+
+/// What does the system calls for a socket or a server, and the seam at which another way to the peer (a proxy, TLS,
+/// a simulated network) takes the place of the native one. Calls never block. A failed one gives the errno value; one
+/// that transfers bytes gives it negated.
+class SocketEngine : public FdWatcher {
+  public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    explicit SocketEngine(EngineClient& client) noexcept : client_(&client) {}
+
+    /// Descriptor of the listener or the connection; −1 where there is none.
+    virtual int descriptor() const noexcept = 0;
+
+    /// Starts to connect: 0 connected at once, EINPROGRESS under way: readiness::Writable tells when to ask
+    /// finishConnect().
+    virtual int connectTo(const Endpoint& peer) = 0;
+    virtual int finishConnect() noexcept = 0; ///< 0 connected, EINPROGRESS not yet.
+
+    virtual int listenAt(const Endpoint& local, int backlog, bool reusePort) = 0;
+    /// A descriptor of a new connection, and who it is; negated errno else.
+    virtual int accept(Endpoint& peer) noexcept = 0;
+
+    /// Bytes received; 0 when the peer has ended its side.
+    virtual std::ptrdiff_t receive(std::span<std::byte> into) noexcept = 0;
+    virtual std::ptrdiff_t send(std::span<const iovec> from) noexcept = 0;
+    virtual void shutdownSend() noexcept = 0;
+
+    virtual Endpoint local() const = 0;
+    virtual Endpoint peer() const = 0;
+
+    /// Takes over a descriptor that somebody else made.
+    virtual void adopt(int descriptor) noexcept = 0;
+    virtual int release() noexcept = 0;
+    /// Closes; `reset` tells the peer that its data was not wanted.
+    virtual void close(bool reset) noexcept = 0;
+
+    /// Starts to be told of what `wanted` says, or changes it: 0 or errno.
+    int observe(std::uint32_t wanted);
+    /// Waits until `until` (none: for ever) for what is observed, without the loop. What is ready; None when the time
+    /// is over, or with `*error` set.
+    std::uint32_t wait(std::uint32_t wanted, std::optional<Time> until, int* error) noexcept;
+
+    using Dispatchable::inDispatch;
+    using Dispatchable::schedule;
+    using Dispatchable::scheduleSlotReturned;
+
+  protected:
+    EngineClient& client() const noexcept { return *client_; }
+
+  private:
+    void dispatch() override { client_->engineReady(takeReady()); }
+    void slotReturned() override { client_->engineSlotReturned(); }
+
+    EngineClient* client_;
+};
+
+} // namespace halyard

@@ -1,0 +1,278 @@
+#include <halyard/net/tcp_server.h>
+
+#include "accept_error.h"
+#include "native_engine.h"
+
+#include <halyard/core/log.h>
+#include <halyard/net/tcp_socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <sys/socket.h>
+
+namespace halyard {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Connections that are already served get their turn at the latest after so many new ones.
+constexpr int acceptBudget = 64;
+
+constexpr auto firstRetry = 100ms;
+constexpr auto lastRetry = 1000ms;
+
+} // namespace
+
+TcpServer::TcpServer(Object* parent) : Object(parent), backlog_(SOMAXCONN) {}
+
+TcpServer::~TcpServer() { close(); }
+
+void TcpServer::setError(SocketError error, std::string text) {
+    error_ = error;
+    errorText_ = std::move(text);
+}
+
+bool TcpServer::listen(const HostAddress& address, std::uint16_t port) {
+    if (isListening()) {
+        logMessage(LogLevel::Warning, "halyard.net", "TcpServer::listen(): the server listens already");
+        return false;
+    }
+    local_ = {address.isNull() ? HostAddress(HostAddress::AnyIPv4) : address, port};
+    auto engine = std::make_unique<NativeEngine>(static_cast<EngineClient&>(*this));
+    int error = engine->listenAt(local_, backlog_, reusePort_);
+    if (error == 0)
+        error = engine->observe(readiness::Readable);
+    if (error != 0) {
+        setError(socketErrorFromErrno(error), "cannot listen at " + local_.toString() + ": " + std::strerror(error));
+        return false;
+    }
+    startListening(std::move(engine));
+    return true;
+}
+
+bool TcpServer::setSocketDescriptor(int descriptor) {
+    if (isListening()) {
+        logMessage(LogLevel::Warning, "halyard.net", "TcpServer::setSocketDescriptor(): the server listens already");
+        return false;
+    }
+    const auto refuse = [this, descriptor](const std::string& reason) {
+        setError(SocketError::UnsupportedSocketOperation,
+                 "cannot listen with descriptor " + std::to_string(descriptor) + ": " + reason);
+        return false;
+    };
+    int type = 0;
+    int accepts = 0;
+    socklen_t length = sizeof type;
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0)
+        return refuse(std::strerror(errno));
+    if (type != SOCK_STREAM)
+        return refuse("it is no stream socket");
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &length) != 0 || accepts == 0)
+        return refuse("it does not listen");
+    auto engine = std::make_unique<NativeEngine>(static_cast<EngineClient&>(*this));
+    engine->adopt(descriptor);
+    local_ = engine->local();
+    if (const int error = engine->observe(readiness::Readable); error != 0) {
+        engine->release();
+        return refuse(std::strerror(error));
+    }
+    startListening(std::move(engine));
+    return true;
+}
+
+void TcpServer::startListening(std::unique_ptr<SocketEngine> engine) {
+    ++listening_;
+    engine_ = std::move(engine);
+    setError(SocketError::None, {});
+    observe();
+}
+
+void TcpServer::close() {
+    engine_.reset();
+    retry_.disarm();
+    pausedByUser_ = pausedByError_ = inErrorEpisode_ = false;
+    retryAfter_ = 0ms;
+    // One at a time: their ends may run slots that look here.
+    while (!pending_.empty()) {
+        TcpSocket* const socket = pending_.front().get();
+        pending_.pop_front();
+        delete socket;
+    }
+}
+
+HostAddress TcpServer::serverAddress() const { return isListening() ? local_.address : HostAddress(); }
+
+std::uint16_t TcpServer::serverPort() const { return isListening() ? engine_->local().port : std::uint16_t{0}; }
+
+int TcpServer::socketDescriptor() const noexcept { return isListening() ? engine_->descriptor() : -1; }
+
+// --- accepting ------------------------------------------------------------------------------------------------------------
+
+bool TcpServer::hasRoom() const {
+    std::erase(pending_, nullptr); // who died while waiting
+    return maxPending_ > 0 && pending_.size() < static_cast<std::size_t>(maxPending_);
+}
+
+void TcpServer::observe() {
+    if (!isListening())
+        return;
+    const bool accepting = !pausedByUser_ && !pausedByError_ && hasRoom();
+    engine_->setInterest(accepting ? readiness::Readable : readiness::None);
+}
+
+void TcpServer::engineReady(std::uint32_t) {
+    if (pausedByUser_ || pausedByError_)
+        observe();
+    else
+        acceptSome();
+}
+
+/// Accepts what waits, as far as there is room and the budget goes. What is left is reported again.
+void TcpServer::acceptSome() {
+    const Pointer<TcpServer> self(this);
+    const std::uint32_t listening = listening_;
+    for (int budget = acceptBudget; budget != 0 && hasRoom(); --budget) {
+        Endpoint peer;
+        const int accepted = engine_->accept(peer);
+        if (accepted < 0) {
+            if (acceptFailed(-accepted))
+                continue;
+            return;
+        }
+        ++arrivals_;
+        inErrorEpisode_ = false;
+        retryAfter_ = 0ms;
+        incoming_ = accepted;
+        incomingPeer_ = peer;
+        incomingConnection(accepted);
+        if (!self)
+            return;
+        incoming_ = -1;
+        newConnection();
+        if (!self || !isListening() || listening != listening_)
+            return;
+        if (pausedByUser_)
+            break;
+    }
+    observe();
+}
+
+/// True where the next client may be well.
+bool TcpServer::acceptFailed(int cause) {
+    switch (sortAcceptError(cause)) {
+    case AcceptOutcome::Empty:
+        return false;
+    case AcceptOutcome::OneClient:
+        return true;
+    case AcceptOutcome::Exhausted:
+        retryAfter_ = std::clamp<std::chrono::milliseconds>(retryAfter_ * 2, firstRetry, lastRetry);
+        retry_.arm(Deadline::Clock::now() + retryAfter_);
+        break;
+    case AcceptOutcome::Fatal:
+        break;
+    }
+    pausedByError_ = true;
+    observe();
+    if (std::exchange(inErrorEpisode_, true))
+        return false;
+    setError(socketErrorFromErrno(cause), "cannot accept at " + local_.toString() + ": " + std::strerror(cause));
+    logMessage(LogLevel::Warning, "halyard.net", errorText_);
+    acceptError(error_);
+    return false;
+}
+
+void TcpServer::endErrorPause() {
+    pausedByError_ = false;
+    observe();
+}
+
+void TcpServer::pauseAccepting() {
+    if (!isListening())
+        return;
+    pausedByUser_ = true;
+    observe();
+}
+
+void TcpServer::resumeAccepting() {
+    pausedByUser_ = false;
+    retry_.disarm();
+    endErrorPause();
+}
+
+void TcpServer::incomingConnection(int socketDescriptor) {
+    auto* const socket = new TcpSocket(this);
+    socket->adoptAccepted(socketDescriptor, socketDescriptor == incoming_ ? incomingPeer_ : Endpoint());
+    addPendingConnection(socket);
+}
+
+void TcpServer::addPendingConnection(TcpSocket* socket) {
+    if (socket == nullptr) {
+        logMessage(LogLevel::Warning, "halyard.net", "TcpServer::addPendingConnection(): there is no socket");
+        return;
+    }
+    socket->suspend();
+    pending_.emplace_back(socket);
+    pendingConnectionAvailable();
+}
+
+bool TcpServer::hasPendingConnections() const {
+    std::erase(pending_, nullptr);
+    return !pending_.empty();
+}
+
+TcpSocket* TcpServer::nextPendingConnection() {
+    if (!TcpServer::hasPendingConnections())
+        return nullptr;
+    TcpSocket* const socket = pending_.front().get();
+    pending_.pop_front();
+    observe();
+    socket->startReading();
+    return socket;
+}
+
+void TcpServer::setMaxPendingConnections(int count) {
+    maxPending_ = count;
+    observe();
+}
+
+// --- waiting --------------------------------------------------------------------------------------------------------------
+
+bool TcpServer::waitForNewConnection(int msec, bool* timedOut) {
+    bool timeIsOver = false;
+    if (timedOut == nullptr)
+        timedOut = &timeIsOver;
+    *timedOut = false;
+    const Pointer<TcpServer> self(this);
+    std::optional<SocketEngine::Time> until;
+    if (msec >= 0)
+        until = std::chrono::steady_clock::now() + std::chrono::milliseconds(msec);
+    for (;;) {
+        if (hasPendingConnections())
+            return true;
+        if (!isListening() || !hasRoom())
+            return false;
+        int error = 0;
+        if (engine_->wait(readiness::Readable, until, &error) == readiness::None) {
+            *timedOut = error == 0;
+            if (error == 0)
+                setError(SocketError::SocketTimeout, "no client came to " + local_.toString() + " in time");
+            else
+                setError(socketErrorFromErrno(error), std::string("cannot wait for a client: ") + std::strerror(error));
+            return false;
+        }
+        const std::uint32_t before = arrivals_;
+        {
+            const DispatchScope asInTheLoop;
+            acceptSome();
+        }
+        if (!self)
+            return false;
+        if (arrivals_ != before || pausedByError_)
+            return hasPendingConnections();
+    }
+}
+
+} // namespace halyard

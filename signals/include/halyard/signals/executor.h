@@ -1,0 +1,47 @@
+#pragma once
+
+#include <halyard/signals/export.h>
+
+#include <memory>
+
+namespace halyard {
+
+/// A piece of work that an Executor runs once, or drops. It carries its own place in the executor's queue,
+/// so that posting it costs no further allocation.
+class HALYARD_API Task {
+  public:
+    Task() = default;
+    Task(const Task&) = delete;
+    Task& operator=(const Task&) = delete;
+    virtual ~Task() = default;
+
+    virtual void run() = 0;
+
+    Task* next = nullptr; ///< Belongs to the executor that holds the task.
+};
+
+/// Where a thread's queued calls go: all that signals know of an event loop.
+///
+///     struct Hello : halyard::Task { void run() override { std::puts("hello from the loop"); } };
+///     halyard::Executor::current()->post(std::make_unique<Hello>());
+class HALYARD_API Executor {
+  public:
+    Executor(const Executor&) = delete;
+    Executor& operator=(const Executor&) = delete;
+
+    /// Runs `task` later on the executor's thread, after whatever was posted from this thread before.
+    /// An executor that has ended drops the task. Thread-safe.
+    virtual void post(std::unique_ptr<Task> task) = 0;
+
+    /// The executor of the calling thread; null where none was made yet. Thread-safe.
+    static Executor* current() noexcept;
+
+  protected:
+    Executor() = default;
+    ~Executor() = default;
+
+    /// Makes `executor` (or, with null, nothing) the calling thread's.
+    static void setCurrent(Executor* executor) noexcept;
+};
+
+} // namespace halyard

@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
+
+readonly CHECKS=(format headers layers werror tidy install asan tsan)
+
+# What a check needs beyond what the tests need.
+needs_of_check() {
+    case $1 in
+    format) echo clang-format ;;
+    headers) echo g++ clang++ ;;
+    werror) echo g++ clang++ ;;
+    tidy) echo clang++ clang-tidy ;;
+    asan) echo g++ address undefined ;;
+    tsan) echo g++ thread ;;
+    esac
+}
+
+readonly AREAS=(signals core net tools examples)
+
+check_format() {
+    find "${AREAS[@]}" tests \( -name '*.h' -o -name '*.cpp' \) -print0 | xargs -0 clang-format --dry-run -Werror
+}
+
+check_headers() {
+    configure_with g++ build-gcc -Dwerror=true
+    tests/headers/run build-gcc g++ clang++
+}
+
+check_layers() {
+    tests/layers/run
+}
+
+check_werror() {
+    configure_with g++ build-gcc -Dwerror=true
+    build build-gcc
+    configure_with clang++ build-clang -Dwerror=true
+    build build-clang
+}
+
+# The tests are left out: doctest's macros set off too much.
+check_tidy() {
+    configure_with clang++ build-clang -Dwerror=true
+    find "${AREAS[@]}" -name '*.cpp' -print0 | xargs -0 -n 1 -P "$(processors)" clang-tidy --quiet -p build-clang
+}
+
+check_install() {
+    configure build-install --libdir=lib -Ddefault_library=both -Dtests=disabled -Dtools=enabled -Dexamples=false
+    tests/install/run build-install
+}
+
+check_asan() {
+    export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1
+    export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+    run_sanitized_tests build-asan address,undefined
+}
+
+check_tsan() {
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    # Where the kernel scatters mappings more widely than this sanitizer expects, it works only without that.
+    if setarch -R true 2>/dev/null; then
+        set -- --wrapper 'setarch -R'
+    fi
+    run_sanitized_tests build-tsan thread "$@"
+}
+
+# run_sanitized_tests DIR SANITIZERS [ARGUMENT of meson test]...
+run_sanitized_tests() {
+    configure_with g++ "$1" -Dbuildtype=debug -Doptimization=1 -Db_sanitize="$2"
+    export HALYARD_TEST_TIMEOUT_SCALE=4
+    run_tests "$1" --timeout-multiplier "$HALYARD_TEST_TIMEOUT_SCALE" "${@:3}"
+}
+
+# configure_with COMPILER DIR OPTION...
+configure_with() {
+    CXX=$(through_ccache "$1") configure "${@:2}" -Dtests=enabled -Dtools=enabled
+}
+
+# run_check NAME: one line when it passes, with its output when it fails; counts into checks_passed, checks_failed.
+# Not to be called as a condition: `set -e` would not hold inside the check.
+run_check() {
+    local name=$1 log=build-check/$1.txt status began=$SECONDS
+    mkdir -p build-check
+    set +e
+    (
+        set -e
+        "check_$name"
+    ) >"$log" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [[ $status == 0 ]]; then
+        echo "check $name: passed ($((SECONDS - began)) s)"
+        checks_passed=$((checks_passed + 1))
+        tally 1 0 0
+    else
+        echo "check $name: failed ($((SECONDS - began)) s), as $log says:"
+        tail -n 200 "$log" | sed 's/^/    /'
+        checks_failed=$((checks_failed + 1))
+        tally 0 1 0
+    fi
+}
