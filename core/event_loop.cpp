@@ -55,9 +55,9 @@ class ThreadLoops {
     void setFirst(Dispatcher* first) noexcept {
         if (Dispatcher* const before = std::exchange(first_, first)) {
             before->setFacade(nullptr);
+            implicit_.reset();
             Dispatcher::close(before);
         }
-        implicit_.reset();
         Dispatcher::makeCurrent(first);
     }
 

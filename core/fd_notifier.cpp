@@ -4,7 +4,7 @@
 #include <halyard/core/log.h>
 
 #include <algorithm>
-#include <cstring>
+#include <system_error>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -122,7 +122,7 @@ bool FdNotifier::setEnabled(bool enabled) {
     enabled_ = error == 0;
     if (error != 0)
         logMessage(LogLevel::Warning, "halyard.core",
-                   "FdNotifier: cannot watch descriptor " + std::to_string(descriptor_) + ": " + std::strerror(error));
+                   "FdNotifier: cannot watch descriptor " + std::to_string(descriptor_) + ": " + std::generic_category().message(error));
     return enabled_;
 }
 

@@ -133,9 +133,9 @@ void ByteQueue::append(std::string_view bytes) {
     }
 }
 
-void ByteQueue::append(std::string&& bytes) {
+void ByteQueue::adopt(std::string&& bytes) {
     if (bytes.size() < longString) {
-        append(std::string_view(bytes));
+        append(bytes);
         return;
     }
     Segment& tail = newTail(0);

@@ -7,7 +7,7 @@
 #include <halyard/net/tcp_socket.h>
 
 #include <algorithm>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include <sys/socket.h>
@@ -26,7 +26,7 @@ constexpr auto lastRetry = 1000ms;
 
 } // namespace
 
-TcpServer::TcpServer(Object* parent) : Object(parent), backlog_(SOMAXCONN) {}
+TcpServer::TcpServer(Object* parent) : Object(parent) {}
 
 TcpServer::~TcpServer() { close(); }
 
@@ -46,7 +46,7 @@ bool TcpServer::listen(const HostAddress& address, std::uint16_t port) {
     if (error == 0)
         error = engine->observe(readiness::Readable);
     if (error != 0) {
-        setError(socketErrorFromErrno(error), "cannot listen at " + local_.toString() + ": " + std::strerror(error));
+        setError(socketErrorFromErrno(error), "cannot listen at " + local_.toString() + ": " + std::generic_category().message(error));
         return false;
     }
     startListening(std::move(engine));
@@ -67,7 +67,7 @@ bool TcpServer::setSocketDescriptor(int descriptor) {
     int accepts = 0;
     socklen_t length = sizeof type;
     if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0)
-        return refuse(std::strerror(errno));
+        return refuse(std::generic_category().message(errno));
     if (type != SOCK_STREAM)
         return refuse("it is no stream socket");
     if (::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &length) != 0 || accepts == 0)
@@ -77,7 +77,7 @@ bool TcpServer::setSocketDescriptor(int descriptor) {
     local_ = engine->local();
     if (const int error = engine->observe(readiness::Readable); error != 0) {
         engine->release();
-        return refuse(std::strerror(error));
+        return refuse(std::generic_category().message(error));
     }
     startListening(std::move(engine));
     return true;
@@ -178,7 +178,7 @@ bool TcpServer::acceptFailed(int cause) {
     observe();
     if (std::exchange(inErrorEpisode_, true))
         return false;
-    setError(socketErrorFromErrno(cause), "cannot accept at " + local_.toString() + ": " + std::strerror(cause));
+    setError(socketErrorFromErrno(cause), "cannot accept at " + local_.toString() + ": " + std::generic_category().message(cause));
     logMessage(LogLevel::Warning, "halyard.net", errorText_);
     acceptError(error_);
     return false;
@@ -260,7 +260,7 @@ bool TcpServer::waitForNewConnection(int msec, bool* timedOut) {
             if (error == 0)
                 setError(SocketError::SocketTimeout, "no client came to " + local_.toString() + " in time");
             else
-                setError(socketErrorFromErrno(error), std::string("cannot wait for a client: ") + std::strerror(error));
+                setError(socketErrorFromErrno(error), "cannot wait for a client: " + std::generic_category().message(error));
             return false;
         }
         const std::uint32_t before = arrivals_;

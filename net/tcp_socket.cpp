@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include <sys/socket.h>
@@ -155,12 +155,11 @@ void TcpSocket::engineReady(std::uint32_t ready) {
             peerEnded(cause_);
         else if (output_.empty())
             finish(false);
-        else if ((ready & readiness::Error) != 0)
-            observe();
-        return;
-    }
-    if (state_ == SocketState::Connected && (ready != readiness::None || cause_ != 0))
+    } else if (state_ == SocketState::Connected && ((ready & ~readiness::Writable) != 0 || cause_ != 0)) {
         receive();
+    }
+    if (still && (ready & readiness::Error) != 0)
+        observe(); // libuv watches no longer, and there may be more to come
 }
 
 void TcpSocket::receive() {
@@ -197,14 +196,10 @@ void TcpSocket::receive() {
             if (isFull())
                 observe();
         }
-    } else if (received == 0) {
+    } else if (received == 0 || cause_ != 0) {
         peerEnded(cause_);
     } else if (received != -EAGAIN) {
         peerEnded(static_cast<int>(-received));
-    } else if (cause_ != 0) {
-        peerEnded(cause_);
-    } else {
-        observe(); // after an error that was none for us, libuv watches no longer
     }
 }
 
@@ -380,7 +375,7 @@ std::ptrdiff_t TcpSocket::writeOwned(std::string& owned) {
         const auto size = static_cast<std::ptrdiff_t>(owned.size());
         if (output_.empty() && size != 0 && mayTransmit())
             engine_->scheduleSlotReturned();
-        output_.append(std::move(owned));
+        output_.adopt(std::move(owned));
         return size;
     }
     return write(std::string_view(owned));
@@ -571,7 +566,7 @@ void TcpSocket::fail(Failure::What what, SocketError error, int cause) {
 }
 
 std::string TcpSocket::errorString() const {
-    const std::string cause = failure_.cause != 0 ? std::strerror(failure_.cause) : "";
+    const std::string cause = std::generic_category().message(failure_.cause);
     switch (failure_.what) {
     case Failure::What::Nothing:
         break;

@@ -18,7 +18,8 @@ needs_of_check() {
 readonly AREAS=(signals core net tools examples)
 
 check_format() {
-    find "${AREAS[@]}" tests \( -name '*.h' -o -name '*.cpp' \) -print0 | xargs -0 clang-format --dry-run -Werror
+    find "${AREAS[@]}" tests \( -name '*.h' -o -name '*.cpp' \) -print0 |
+        xargs -0 clang-format --dry-run -Werror --ferror-limit=2
 }
 
 check_headers() {

@@ -30,7 +30,7 @@ class HALYARD_API ByteQueue {
     void clear() noexcept;
 
     void append(std::string_view bytes);
-    void append(std::string&& bytes); ///< Takes a long string as it is, without copying its bytes.
+    void adopt(std::string&& bytes); ///< Takes a long string as it is, without copying its bytes.
 
     /// Room to write at the end, as much as a receive call should be offered. commit() says how much was used, and
     /// must follow.

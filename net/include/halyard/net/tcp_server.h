@@ -14,6 +14,8 @@
 #include <optional>
 #include <string>
 
+#include <sys/socket.h>
+
 namespace halyard {
 
 class SocketEngine;
@@ -140,7 +142,7 @@ class HALYARD_API TcpServer : public Object, private EngineClient {
     Endpoint incomingPeer_; ///< of the descriptor that incomingConnection() is called with
     int incoming_ = -1;
     int maxPending_ = 30;
-    int backlog_;
+    int backlog_ = SOMAXCONN;
     SocketError error_ = SocketError::None;
     std::uint32_t listening_ = 0; ///< counts the times that it began to listen
     std::uint32_t arrivals_ = 0;  ///< counts the connections that were accepted

@@ -1,0 +1,420 @@
+#include <halyard/core/event_loop.h>
+
+#include <halyard/core/fd_notifier.h>
+#include <halyard/core/fd_watcher.h>
+#include <halyard/core/object.h>
+#include <halyard/core/timer.h>
+#include <halyard/core/unix_signal.h>
+
+#include "fresh_thread.h"
+#include "logged.h"
+#include "pipe.h"
+
+#include <doctest/doctest.h>
+#include <pump.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+using namespace halyard;
+using namespace halyard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+static_assert(std::is_same_v<uv_loop_s, uv_loop_t>);
+static_assert(!std::is_constructible_v<EventLoop, int>);
+
+/// The application's uv loop, with a timer of its own that ends a run when patience is over.
+class Host {
+  public:
+    Host() {
+        CHECK(uv_loop_init(&loop) == 0);
+        uv_timer_init(&loop, &giveUp_);
+        uv_unref(reinterpret_cast<uv_handle_t*>(&giveUp_));
+        uv_prepare_init(&loop, &turn_);
+        uv_unref(reinterpret_cast<uv_handle_t*>(&turn_));
+        turn_.data = this;
+        uv_prepare_start(&turn_, [](uv_prepare_t* handle) { ++static_cast<Host*>(handle->data)->turns; });
+    }
+    Host(const Host&) = delete;
+    Host& operator=(const Host&) = delete;
+    /// Closes its own handles, runs once more, as the host of any handle does, and expects nothing to be
+    /// left.
+    ~Host() {
+        uv_close(reinterpret_cast<uv_handle_t*>(&giveUp_), nullptr);
+        uv_close(reinterpret_cast<uv_handle_t*>(&turn_), nullptr);
+        uv_run(&loop, UV_RUN_NOWAIT);
+        CHECK(uv_loop_close(&loop) == 0);
+    }
+
+    /// As long as `condition` does not hold: the host's own handles keep the loop alive.
+    template <class Condition>
+    bool runUntil(Condition condition) {
+        late_ = false;
+        giveUp_.data = this;
+        uv_timer_start(
+            &giveUp_, [](uv_timer_t* handle) { static_cast<Host*>(handle->data)->late_ = true; },
+            static_cast<std::uint64_t>(patience().count()), 0);
+        uv_ref(reinterpret_cast<uv_handle_t*>(&giveUp_));
+        while (!condition() && !late_)
+            uv_run(&loop, UV_RUN_ONCE);
+        uv_timer_stop(&giveUp_);
+        uv_unref(reinterpret_cast<uv_handle_t*>(&giveUp_));
+        return !late_;
+    }
+
+    uv_loop_t loop{};
+    int turns = 0;
+
+  private:
+    uv_timer_t giveUp_{};
+    uv_prepare_t turn_{};
+    bool late_ = false;
+};
+
+/// Both, in the order in which an application has them.
+template <class Body>
+void withHost(Body body) {
+    onFreshThread([&] {
+        Host host;
+        {
+            EventLoop loop(&host.loop);
+            body(host, loop);
+        }
+    });
+}
+
+} // namespace
+
+TEST_CASE("a hosted loop is its thread's until it ends, and the host may close its own afterwards") {
+    onFreshThread([] {
+        Host host;
+        {
+            EventLoop loop(&host.loop);
+            CHECK(EventLoop::current() == &loop);
+            CHECK(Object().loop() == &loop);
+            CHECK(loop.uvLoop() == &host.loop);
+        }
+        CHECK(EventLoop::current() != nullptr);
+        CHECK(EventLoop::current()->uvLoop() != &host.loop);
+    });
+}
+
+TEST_CASE("a host runs its loop to the end where nothing is watched") {
+    withHost([](Host& host, EventLoop& loop) {
+        Timer timer; // nobody waits for a timer of ours alone
+        timer.start(1h);
+        loop.post([] {});
+        CHECK(uv_run(&host.loop, UV_RUN_DEFAULT) == 0);
+    });
+}
+
+TEST_CASE("what is watched keeps the host's loop alive, until it is no more") {
+    withHost([](Host& host, EventLoop&) {
+        const Pipe pipe;
+        auto notifier = std::make_unique<FdNotifier>(pipe.reader(), FdNotifier::Read);
+        int told = 0;
+        notifier->activated.connect([&](int) {
+            pipe.drain();
+            if (++told == 1)
+                CHECK(pipe.put("y"));
+            else
+                notifier.reset();
+        });
+        SUBCASE("a notifier alone") {
+            CHECK(pipe.put("x"));
+        }
+        SUBCASE("a timer, as long as a notifier is there") {
+            Timer::singleShot(5ms, notifier.get(), [&] { CHECK(pipe.put("x")); });
+        }
+        CHECK(uv_run(&host.loop, UV_RUN_DEFAULT) == 0);
+        CHECK(told == 2);
+        CHECK(notifier == nullptr);
+    });
+}
+
+TEST_CASE("a Unix signal is told in a host's loop, and keeps it alive") {
+    withHost([](Host& host, EventLoop&) {
+        auto signal = std::make_unique<UnixSignal>(SIGUSR1);
+        int got = 0;
+        signal->received.connect([&](int) {
+            ++got;
+            signal.reset();
+        });
+        ::raise(SIGUSR1);
+        CHECK(uv_run(&host.loop, UV_RUN_DEFAULT) == 0);
+        CHECK(got == 1);
+    });
+}
+
+TEST_CASE("the host's handles and ours take turns") {
+    withHost([](Host& host, EventLoop& loop) {
+        int theirs = 0;
+        uv_timer_t theirTimer;
+        uv_timer_init(&host.loop, &theirTimer);
+        theirTimer.data = &theirs;
+        uv_timer_start(
+            &theirTimer, [](uv_timer_t* handle) { ++*static_cast<int*>(handle->data); }, 1, 1);
+        int zero = 0;
+        Timer zeroTimer;
+        zeroTimer.timeout.connect([&] { ++zero; });
+        zeroTimer.start(0ms);
+        int ours = 0;
+        Timer timer;
+        timer.timeout.connect([&] { ++ours; });
+        timer.start(1ms);
+        int posted = 0;
+        std::function<void()> again = [&] {
+            ++posted;
+            loop.post([&] { again(); });
+        };
+        again();
+        CHECK(host.runUntil([&] { return theirs >= 5 && zero >= 5 && ours >= 5 && posted >= 5; }));
+        uv_close(reinterpret_cast<uv_handle_t*>(&theirTimer), nullptr);
+    });
+}
+
+TEST_CASE("timers in a host's loop are not early, and nothing spins meanwhile") {
+    withHost([](Host& host, EventLoop&) {
+        Timer timer;
+        int fired = 0;
+        timer.timeout.connect([&] { ++fired; });
+        const auto begin = std::chrono::steady_clock::now();
+        timer.start(20ms);
+        const int before = host.turns;
+        CHECK(host.runUntil([&] { return fired == 5; }));
+        CHECK(std::chrono::steady_clock::now() - begin >= 100ms);
+        CHECK(host.turns - before <= 15);
+    });
+}
+
+TEST_CASE("a post from another thread wakes a host's loop that sleeps") {
+    withHost([](Host& host, EventLoop& loop) {
+        int ran = 0;
+        std::thread other([&] {
+            for (int i = 0; i != 10; ++i) {
+                std::this_thread::sleep_for(2ms); // so that most of them find it asleep
+                loop.post([&] { ++ran; });
+            }
+        });
+        CHECK(host.runUntil([&] { return ran == 10; }));
+        other.join();
+        CHECK(host.turns <= 40);
+    });
+}
+
+TEST_CASE("many posts from other threads arrive in order in a host's loop") {
+    withHost([](Host& host, EventLoop& loop) {
+        constexpr int posts = 20'000;
+        int next[2] = {};
+        bool inOrder = true;
+        const auto poster = [&](int t) {
+            for (int i = 0; i != posts; ++i)
+                loop.post([&, t, i] { inOrder = inOrder && next[t]++ == i; });
+        };
+        std::thread a(poster, 0);
+        std::thread b(poster, 1);
+        CHECK(host.runUntil([&] { return next[0] + next[1] == 2 * posts; }));
+        a.join();
+        b.join();
+        CHECK(inOrder);
+    });
+}
+
+TEST_CASE("objects are deleted later in a host's loop, from its callbacks and from other threads") {
+    withHost([](Host& host, EventLoop& loop) {
+        int gone = 0;
+        const auto make = [&] {
+            auto* const object = new Object;
+            object->destroyed.connect([&] { ++gone; });
+            return object;
+        };
+        make()->deleteLater();
+        CHECK(host.runUntil([&] { return gone == 1; }));
+        loop.post([&] { make()->deleteLater(); });
+        CHECK(host.runUntil([&] { return gone == 2; }));
+        Object* const third = make();
+        std::thread other([&] { third->deleteLater(); });
+        CHECK(host.runUntil([&] { return gone == 3; }));
+        other.join();
+    });
+}
+
+TEST_CASE("a watcher works in a host's loop") {
+    struct Watcher final : FdWatcher {
+        void dispatch() override {
+            ready |= takeReady();
+            ++calls;
+        }
+        std::uint32_t ready = readiness::None;
+        int calls = 0;
+    };
+    withHost([](Host& host, EventLoop&) {
+        const Pipe pipe;
+        Watcher watcher;
+        CHECK(watcher.watch(pipe.reader(), readiness::Readable) == 0);
+        CHECK(pipe.put("x"));
+        CHECK(host.runUntil([&] { return watcher.calls >= 3; }));
+        CHECK(watcher.ready == readiness::Readable);
+        watcher.unwatch();
+    });
+}
+
+TEST_CASE("what a host's callback does to our objects is seen in the same turn") {
+    withHost([](Host& host, EventLoop&) {
+        struct Both {
+            Timer timer;
+            int fired = 0;
+        } both;
+        both.timer.setSingleShot(true);
+        both.timer.timeout.connect([&] { ++both.fired; });
+        uv_timer_t theirs;
+        uv_timer_init(&host.loop, &theirs);
+        theirs.data = &both;
+        uv_timer_start(
+            &theirs, [](uv_timer_t* handle) { static_cast<Both*>(handle->data)->timer.start(1ms); }, 1, 0);
+        CHECK(host.runUntil([&] { return both.fired == 1; }));
+        CHECK(host.turns <= 8);
+        uv_close(reinterpret_cast<uv_handle_t*>(&theirs), nullptr);
+    });
+}
+
+TEST_CASE("exec and processEvents are refused in a host's loop") {
+    withHost([](Host& host, EventLoop& loop) {
+        Logged logged;
+        CHECK(loop.exec() == -1);
+        CHECK_FALSE(loop.processEvents());
+        CHECK(logged.linesWith("host") == 2);
+        int code = 0;
+        loop.post([&] { code = loop.exec(); });
+        CHECK(host.runUntil([&] { return code != 0; }));
+        CHECK(code == -1);
+        CHECK(logged.linesWith("host") == 1);
+        loop.quit(); // there is no exec to end
+        loop.exit(3);
+        CHECK(logged.lines().empty());
+    });
+}
+
+TEST_CASE("a slot may end the hosted loop") {
+    onFreshThread([] {
+        Host host;
+        auto loop = std::make_unique<EventLoop>(&host.loop);
+        const auto alive = std::make_shared<int>();
+        int after = 0;
+        SUBCASE("a task, with others behind it") {
+            loop->post([&] { loop.reset(); });
+            loop->post([&, alive] { ++after; });
+            loop->post([&, alive] { ++after; });
+        }
+        SUBCASE("a timer, with others behind it") {
+            Timer first;
+            Timer second;
+            first.timeout.connect([&] { loop.reset(); });
+            second.timeout.connect([&] { ++after; });
+            first.start(0ms);
+            second.start(0ms);
+            CHECK(host.runUntil([&] { return loop == nullptr; }));
+        }
+        SUBCASE("a notifier") {
+            const Pipe pipe;
+            CHECK(pipe.put("x"));
+            FdNotifier notifier(pipe.reader(), FdNotifier::Read);
+            notifier.activated.connect([&](int) { loop.reset(); });
+            CHECK(host.runUntil([&] { return loop == nullptr; }));
+        }
+        CHECK(host.runUntil([&] { return loop == nullptr; }));
+        CHECK(after == 0);
+        CHECK(alive.use_count() == 1);
+    });
+}
+
+TEST_CASE("objects outlive the hosted loop, and are idle then") {
+    onFreshThread([] {
+        Host host;
+        auto loop = std::make_unique<EventLoop>(&host.loop);
+        auto object = std::make_unique<Object>();
+        auto asked = std::make_unique<Object>();
+        Timer timer;
+        int fired = 0;
+        timer.timeout.connect([&] { ++fired; });
+        timer.start(0ms);
+        const Pipe pipe;
+        CHECK(pipe.put("x"));
+        FdNotifier notifier(pipe.reader(), FdNotifier::Read);
+        notifier.activated.connect([&](int) { ++fired; });
+        UnixSignal signal(SIGUSR1);
+        loop.reset();
+        CHECK(object->loop() == nullptr);
+        CHECK_FALSE(signal.isValid());
+        asked->deleteLater();
+        asked.reset();
+        pumpIdle();
+        CHECK(fired == 0);
+        // Another one comes, and objects live in that.
+        EventLoop next;
+        Timer other;
+        other.timeout.connect([&] { ++fired; });
+        other.start(0ms);
+        CHECK(pumpUntil([&] { return fired == 1; }));
+        CHECK(object->loop() == nullptr);
+    });
+}
+
+TEST_CASE("a hosted loop on a thread that has one already is not the thread's") {
+    onFreshThread([] {
+        Host host;
+        EventLoop first;
+        {
+            EventLoop hosted(&host.loop);
+            CHECK(EventLoop::current() == &first);
+            CHECK(Object().loop() == &first);
+            int ran = 0;
+            hosted.post([&] { ++ran; });
+            CHECK(host.runUntil([&] { return ran == 1; }));
+        }
+        CHECK(EventLoop::current() == &first);
+    });
+}
+
+TEST_CASE("an exception out of a slot in a host's loop is logged and ends the program") {
+    const Pipe said;
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        setLogSink([&](LogLevel level, std::string_view, std::string_view text) {
+            if (level == LogLevel::Critical)
+                (void)said.put(text);
+        });
+        std::signal(SIGABRT, SIG_DFL);
+        std::thread([] {
+            uv_loop_t host;
+            uv_loop_init(&host);
+            EventLoop loop(&host);
+            loop.post([] { throw std::runtime_error("of a task"); });
+            for (;;)
+                uv_run(&host, UV_RUN_NOWAIT);
+        }).join();
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == SIGABRT);
+    char text[256] = {};
+    CHECK(::read(said.reader(), text, sizeof text - 1) > 0);
+    CHECK(std::string(text).find("of a task") != std::string::npos);
+}

@@ -1,0 +1,153 @@
+#include <halyard/net/byte_queue.h>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <sys/uio.h>
+
+using halyard::ByteQueue;
+
+static_assert(!std::is_copy_constructible_v<ByteQueue> && std::is_nothrow_move_constructible_v<ByteQueue> &&
+              std::is_nothrow_move_assignable_v<ByteQueue>);
+static_assert(sizeof(ByteQueue) == 3 * sizeof(void*));
+
+namespace {
+
+std::string letters(std::size_t size, std::mt19937& random) {
+    std::string text(size, '\0');
+    std::generate(text.begin(), text.end(), [&] { return static_cast<char>('a' + random() % 26); });
+    return text;
+}
+
+} // namespace
+
+TEST_CASE("an empty queue has nothing at its front, and taking from it gives nothing") {
+    ByteQueue queue;
+    CHECK(queue.empty());
+    CHECK(queue.front().empty());
+    CHECK(queue.skip(10) == 0);
+    CHECK(queue.takeAll().empty());
+    CHECK(queue.find('x') == 0);
+}
+
+TEST_CASE("reserved room that nothing was put into leaves the queue empty") {
+    ByteQueue queue;
+    CHECK(queue.reserve().size() >= 4096);
+    queue.commit(0);
+    CHECK(queue.empty());
+    CHECK(queue.front().empty());
+}
+
+TEST_CASE("a long string that is moved in comes out as the same memory") {
+    std::string text(100'000, 'x');
+    const char* const memory = text.data();
+    ByteQueue queue;
+    queue.adopt(std::move(text));
+    CHECK(queue.front().data() == memory);
+    CHECK(queue.takeAll().data() == memory);
+    CHECK(queue.empty());
+}
+
+TEST_CASE("shrinking keeps a short rest, byte for byte") {
+    ByteQueue queue;
+    queue.append("0123456789");
+    queue.skip(4);
+    const char* const before = queue.front().data();
+    queue.shrink();
+    CHECK(queue.front() == "456789");
+    CHECK(queue.front().data() != before);
+    queue.append(std::string(500, 'z'));
+    CHECK(queue.size() == 506);
+    CHECK(queue.takeAll() == "456789" + std::string(500, 'z'));
+}
+
+TEST_CASE("moving a queue leaves the other one empty") {
+    ByteQueue queue;
+    queue.append("abc");
+    ByteQueue other(std::move(queue));
+    CHECK(queue.empty()); // NOLINT(bugprone-use-after-move): that is what is asked
+    CHECK(other.takeAll() == "abc");
+    queue.append("d");
+    other = std::move(queue);
+    CHECK(other.takeAll() == "d");
+}
+
+TEST_CASE("whatever is done to it, a queue holds what a plain string would") {
+    std::mt19937 random(4711);
+    for (int round = 0; round != 40; ++round) {
+        ByteQueue queue;
+        std::string model;
+        for (int step = 0; step != 400; ++step) {
+            const std::size_t size = random() % (random() % 8 == 0 ? 200'000 : 300);
+            switch (random() % 9) {
+            case 0: {
+                const std::string text = letters(size, random);
+                queue.append(text);
+                model += text;
+                break;
+            }
+            case 1: {
+                std::string text = letters(size, random);
+                model += text;
+                queue.adopt(std::move(text));
+                break;
+            }
+            case 2: {
+                const std::span<std::byte> room = queue.reserve();
+                const std::string text = letters(std::min(size, room.size()), random);
+                std::copy(text.begin(), text.end(), reinterpret_cast<char*>(room.data()));
+                queue.commit(text.size());
+                model += text;
+                break;
+            }
+            case 3:
+                REQUIRE(queue.skip(size) == std::min(size, model.size()));
+                model.erase(0, size);
+                break;
+            case 4:
+                REQUIRE(queue.take(size) == model.substr(0, size));
+                model.erase(0, size);
+                break;
+            case 5: {
+                std::vector<std::byte> into(size);
+                const std::size_t taken = queue.take(into);
+                REQUIRE(taken == std::min(size, model.size()));
+                REQUIRE(std::equal(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(taken),
+                                   reinterpret_cast<const char*>(into.data())));
+                model.erase(0, taken);
+                break;
+            }
+            case 6:
+                queue.shrink();
+                break;
+            case 7: {
+                std::vector<iovec> vectors(1 + random() % 5);
+                const int count = queue.gather(vectors);
+                std::string gathered;
+                for (int i = 0; i != count; ++i)
+                    gathered.append(static_cast<const char*>(vectors[static_cast<std::size_t>(i)].iov_base),
+                                    vectors[static_cast<std::size_t>(i)].iov_len);
+                REQUIRE(model.starts_with(gathered));
+                REQUIRE((count != 0) == !model.empty());
+                break;
+            }
+            default:
+                REQUIRE(queue.find('q') == std::min(model.find('q'), model.size()));
+                if (random() % 20 == 0) {
+                    REQUIRE(queue.takeAll() == model);
+                    model.clear();
+                }
+            }
+            REQUIRE(queue.size() == model.size());
+            REQUIRE(model.starts_with(queue.front()));
+            REQUIRE(queue.front().empty() == model.empty());
+        }
+    }
+}
