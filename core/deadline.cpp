@@ -4,6 +4,12 @@
 
 namespace halyard {
 
+Deadline::Clock::time_point Deadline::after(std::chrono::milliseconds delay) noexcept {
+    const Clock::time_point now = Clock::now();
+    const auto reach = std::chrono::floor<std::chrono::milliseconds>(Clock::time_point::max() - now);
+    return delay < reach ? now + delay : Clock::time_point::max();
+}
+
 Deadline::~Deadline() { disarm(); }
 
 void Deadline::arm(Clock::time_point when) {

@@ -77,11 +77,14 @@ Dispatcher::Dispatcher(uv_loop_t* host) : loop_(host), hosted_(host != nullptr),
         uv_unref(handle);
 }
 
-Dispatcher::~Dispatcher() = default;
+Dispatcher::~Dispatcher() { dropTasks(); }
 
 void Dispatcher::close(Dispatcher* dispatcher) noexcept {
-    dispatcher->deleteAll();
-    dispatcher->closed_ = true;
+    do {
+        dispatcher->deleteAll();
+        const std::lock_guard lock(dispatcher->endMutex_);
+        dispatcher->closed_ = !dispatcher->hasDeletions_; // another thread may have asked meanwhile
+    } while (!dispatcher->closed_);
     dispatcher->closeHandles();
     dispatcher->loop_ = nullptr;
     if (dispatcher->users_ == 0)
@@ -97,10 +100,15 @@ void Dispatcher::removeUser() noexcept {
 void Dispatcher::deleteAll() noexcept {
     while (hasDeletions_)
         runDeletions(1);
+    dropTasks();
+}
+
+void Dispatcher::dropTasks() noexcept {
     for (takeInbox(); tasks_ != nullptr; takeInbox()) {
         const std::unique_ptr<Task> dropped(std::exchange(tasks_, tasks_->next));
         if (tasks_ == nullptr)
             tasksEnd_ = &tasks_;
+        ++tasksBegun_;
     }
 }
 
@@ -173,8 +181,10 @@ bool Dispatcher::dispatch() {
     const Depth level(depth_);
     bool ran = !slotWaiters_.empty();
     callSlotWaiters();
+    // What becomes ready from here on carries the next number and waits. A nested turn runs our rest too.
+    const std::uint32_t last = turn_++;
     ran = runTasks() || ran;
-    ran = runReady() || ran;
+    ran = runReady(last) || ran;
     if (hasDeletions_.load(std::memory_order_relaxed))
         ran = runDeletions(depth_) || ran;
     return ran;
@@ -205,9 +215,7 @@ bool Dispatcher::runTasks() {
     return any;
 }
 
-bool Dispatcher::runReady() {
-    // What becomes ready from here on carries the next number and waits. A nested turn runs our rest too.
-    const std::uint32_t last = turn_++;
+bool Dispatcher::runReady(std::uint32_t last) {
     bool any = false;
     while (ready_ != nullptr && static_cast<std::int32_t>(ready_->turn_ - last) <= 0) {
         Dispatchable& next = *ready_;
@@ -250,7 +258,11 @@ void Dispatcher::post(std::unique_ptr<Task> task) {
         wake();
 }
 
-void Dispatcher::wake() noexcept { uv_async_send(&handles_->wakeUp); }
+void Dispatcher::wake() noexcept {
+    const std::lock_guard lock(endMutex_);
+    if (!closed_)
+        uv_async_send(&handles_->wakeUp);
+}
 
 void Dispatcher::takeInbox() noexcept {
     Task* last = inbox_.exchange(nullptr, std::memory_order_acquire);
@@ -299,7 +311,7 @@ void Dispatcher::scheduleSlotReturned(Dispatchable& what) {
 void Dispatcher::deleteLater(Object* object) {
     const bool own = isOwnThread();
     {
-        const std::lock_guard lock(deletionMutex_);
+        const std::lock_guard lock(endMutex_);
         if (closed_)
             return;
         deletions_.push_back({object, own && running_ != 0 ? depth_ : 0});
@@ -310,37 +322,39 @@ void Dispatcher::deleteLater(Object* object) {
 }
 
 void Dispatcher::forgetDeletion(Object* object) noexcept {
-    const std::lock_guard lock(deletionMutex_);
+    if (object == beingDeleted_) {
+        beingDeleted_ = nullptr;
+        return;
+    }
+    const std::lock_guard lock(endMutex_);
     for (Deletion& each : deletions_)
         if (each.object == object)
             each.object = nullptr;
 }
 
 /// Deletes what was asked for at this level of nesting or deeper: an object whose slot runs a nested loop stays alive
-/// until control is back in the loop that called the slot.
+/// until control is back in the loop that called the slot. What is asked for meanwhile waits for the next turn.
 bool Dispatcher::runDeletions(int level) {
+    std::unique_lock lock(endMutex_);
     ++deleting_;
     bool any = false;
-    bool waits = false;
-    for (std::size_t i = 0;; ++i) {
-        Object* object = nullptr;
-        {
-            const std::lock_guard lock(deletionMutex_);
-            if (i >= deletions_.size()) {
-                if (--deleting_ == 0) {
-                    std::erase_if(deletions_, [](const Deletion& each) { return each.object == nullptr; });
-                    hasDeletions_ = waits;
-                }
-                return any;
-            }
-            if (level <= std::max(deletions_[i].level, 1))
-                object = std::exchange(deletions_[i].object, nullptr);
-            else if (deletions_[i].object != nullptr)
-                waits = true;
-        }
-        any = any || object != nullptr;
+    for (std::size_t i = 0, end = deletions_.size(); i != end; ++i) {
+        if (level > std::max(deletions_[i].level, 1))
+            continue;
+        Object* const object = std::exchange(deletions_[i].object, nullptr);
+        if (object == nullptr)
+            continue;
+        any = true;
+        beingDeleted_ = object;
+        lock.unlock();
         delete object;
+        lock.lock();
     }
+    const auto isDone = [](const Deletion& each) { return each.object == nullptr; };
+    if (--deleting_ == 0) // else an outer one still counts the places
+        std::erase_if(deletions_, isDone);
+    hasDeletions_ = !std::all_of(deletions_.begin(), deletions_.end(), isDone);
+    return any;
 }
 
 // --- deadlines ------------------------------------------------------------------------------------------------------------

@@ -38,8 +38,7 @@ class Dispatcher final : public Executor {
     Dispatcher(const Dispatcher&) = delete;
     Dispatcher& operator=(const Dispatcher&) = delete;
 
-    /// Ends it: drops what is queued, detaches what is watched. It is gone when the last Dispatchable that belongs to
-    /// it is.
+    /// Ends it: drops what is queued, detaches what is watched. It is gone when the last of its users is.
     static void close(Dispatcher* dispatcher) noexcept;
 
     static Dispatcher& current(); ///< of the calling thread's loop, which is made if it has none
@@ -77,6 +76,7 @@ class Dispatcher final : public Executor {
     void beginSlot() noexcept { ++running_; }
     void endSlot() noexcept;
 
+    /// Whoever keeps a pointer to it: its EventLoop, its Dispatchables, the objects that live in it.
     void addUser() noexcept { ++users_; }
     void removeUser() noexcept;
 
@@ -101,12 +101,13 @@ class Dispatcher final : public Executor {
     void gather(std::optional<Clock::time_point> until);
     bool dispatch();
     bool runTasks();
-    bool runReady();
+    bool runReady(std::uint32_t last);
     void takeInbox() noexcept;
     void collectDue();
     bool runDeletions(int level);
     void callSlotWaiters() noexcept;
     void deleteAll() noexcept;
+    void dropTasks() noexcept;
     void wake() noexcept;
     void closeHandles() noexcept;
 
@@ -120,13 +121,13 @@ class Dispatcher final : public Executor {
     uv_loop_t* loop_;
     std::atomic<EventLoop*> facade_ = nullptr;
     const bool hosted_;
-    bool closed_ = false;
+    std::atomic<bool> closed_ = false; ///< set under endMutex_
     const std::thread::id thread_ = std::this_thread::get_id();
     std::uint32_t turn_ = 0;
     int depth_ = 0;             ///< turns on the stack
     std::uint32_t running_ = 0; ///< slots, tasks and timers on the stack
     ExecLevel* level_ = nullptr;
-    std::size_t users_ = 0;
+    std::atomic<std::size_t> users_ = 0; ///< those that outlive its thread may go on any
 
     // What there is to do.
     std::atomic<Task*> inbox_ = nullptr; ///< posted, the last first
@@ -139,9 +140,10 @@ class Dispatcher final : public Executor {
     std::vector<Dispatchable*> slotWaiters_; ///< who waits for the running slot to return
     std::vector<Due> heap_;                  ///< a heap of four children a node: the least is first
     std::uint64_t armings_ = 0;
-    std::mutex deletionMutex_;
+    std::mutex endMutex_; ///< over deletions_, and over waking a loop that may be ending
     std::vector<Deletion> deletions_;
     std::atomic<bool> hasDeletions_ = false;
+    Object* beingDeleted_ = nullptr; ///< by the loop: it is no longer among deletions_
     int deleting_ = 0;
 
     // libuv's part.

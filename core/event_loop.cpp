@@ -53,11 +53,14 @@ class ThreadLoops {
 
   private:
     void setFirst(Dispatcher* first) noexcept {
-        if (Dispatcher* const before = std::exchange(first_, first)) {
-            before->setFacade(nullptr);
+        if (first_ != nullptr) {
+            first_->addUser(); // what it deletes at its end may still ask for it, and so may we
+            Dispatcher::close(first_);
+            first_->setFacade(nullptr);
             implicit_.reset();
-            Dispatcher::close(before);
+            first_->removeUser();
         }
+        first_ = first;
         Dispatcher::makeCurrent(first);
     }
 
@@ -79,9 +82,13 @@ EventLoop::EventLoop(uv_loop_s* host) : EventLoop(ThreadLoops::ofThisThread().fo
 EventLoop::EventLoop(Dispatcher& dispatcher) : dispatcher_(dispatcher) {
     setExecutor(&dispatcher);
     dispatcher.setFacade(this);
+    dispatcher.addUser();
 }
 
-EventLoop::~EventLoop() { ThreadLoops::ofThisThread().end(this, dispatcher_); }
+EventLoop::~EventLoop() {
+    ThreadLoops::ofThisThread().end(this, dispatcher_);
+    dispatcher_.removeUser();
+}
 
 EventLoop* EventLoop::current() { return ThreadLoops::ofThisThread().first().facade(); }
 
@@ -129,7 +136,7 @@ bool EventLoop::processEvents(std::chrono::milliseconds wait) {
         }
         return true;
     }
-    const auto until = Dispatcher::Clock::now() + wait;
+    const auto until = Deadline::after(wait);
     while (!dispatcher_.turn(until))
         if (Dispatcher::Clock::now() >= until)
             return false;

@@ -34,11 +34,20 @@ class NotifierHub final : public FdWatcher {
             return;
         NotifierHub& hub = *found->second;
         std::replace(hub.members_.begin(), hub.members_.end(), &notifier, static_cast<FdNotifier*>(nullptr));
-        if (!hub.inDispatch_)
+        if (hub.inDispatch_)
+            hub.narrow();
+        else
             hub.tidy();
     }
 
     explicit NotifierHub(int descriptor) : descriptor_(descriptor) {}
+
+    /// The thread ends before its notifiers do.
+    ~NotifierHub() override {
+        for (FdNotifier* each : members_)
+            if (each != nullptr)
+                each->enabled_ = false;
+    }
 
   private:
     static std::unordered_map<int, std::unique_ptr<NotifierHub>>& hubs() {
@@ -61,13 +70,22 @@ class NotifierHub final : public FdWatcher {
         return 0;
     }
 
+    /// Watches what is still wanted. At once, during a dispatch too: the descriptor may be closed next, and its number
+    /// may come again as another's.
+    void narrow() noexcept {
+        if (const std::uint32_t interest = wanted(); interest != readiness::None)
+            setInterest(interest);
+        else
+            unwatch();
+    }
+
     /// May end the hub.
     void tidy() noexcept {
         std::erase(members_, nullptr);
         if (members_.empty())
             hubs().erase(descriptor_);
         else
-            setInterest(wanted());
+            narrow();
     }
 
     void dispatch() override {
@@ -108,11 +126,16 @@ FdNotifier::FdNotifier(int descriptor, Type type, Object* parent)
     setEnabled(true);
 }
 
-FdNotifier::~FdNotifier() { setEnabled(false); }
+FdNotifier::~FdNotifier() {
+    if (enabled_)
+        NotifierHub::leave(*this);
+}
 
 bool FdNotifier::setEnabled(bool enabled) {
     if (enabled == enabled_)
         return true;
+    if (!isOnItsThread("FdNotifier::setEnabled()"))
+        return false;
     if (!enabled) {
         enabled_ = false;
         NotifierHub::leave(*this);

@@ -25,21 +25,23 @@ void refuse(std::string_view sentence) { logMessage(LogLevel::Warning, "halyard.
 } // namespace
 
 Object::Object(Object* parent) {
-    setExecutor(&Dispatcher::current());
+    Dispatcher& dispatcher = Dispatcher::current();
+    setExecutor(&dispatcher);
+    dispatcher.addUser();
     if (parent != nullptr)
         setParent(parent);
 }
 
 Object::~Object() {
     dying_ = true;
-    if (deletionAsked_)
+    if (deletionAsked_.exchange(true)) // nobody asks any more from here on
         static_cast<Dispatcher*>(executor())->forgetDeletion(this);
     clearPointers();
     endConnections();
     setSignalsBlocked(false);
     destroyed(this);
     if (extra_ != nullptr) {
-        // A child's end may end siblings of it, or bring new ones.
+        // A child's end may end siblings of it.
         extra_->ending = true;
         for (std::size_t i = 0; i != extra_->children.size(); ++i) {
             Object* const child = extra_->children[i];
@@ -53,6 +55,7 @@ Object::~Object() {
     }
     if (parent_ != nullptr)
         parent_->removeChild(*this);
+    static_cast<Dispatcher*>(executor())->removeUser();
 }
 
 Object::Extra& Object::extra() {
@@ -133,6 +136,13 @@ bool Object::blockSignals(bool block) noexcept {
 void Object::deleteLater() {
     if (!deletionAsked_.exchange(true))
         static_cast<Dispatcher*>(executor())->deleteLater(this);
+}
+
+bool Object::isOnItsThread(std::string_view call) const {
+    const bool own = executor() == Executor::current();
+    if (!own)
+        refuse(std::string(call).append(": the object lives on another thread"));
+    return own;
 }
 
 EventLoop* Object::loop() const noexcept { return static_cast<Dispatcher*>(executor())->facade(); }

@@ -15,9 +15,11 @@ bool Timer::start(Milliseconds interval) {
         logMessage(LogLevel::Warning, "halyard.core", "Timer::start(): an interval cannot be negative");
         return false;
     }
+    if (!isOnItsThread("Timer::start()"))
+        return false;
     interval_ = interval;
     active_ = true;
-    alarm_.arm(Deadline::Clock::now() + interval);
+    alarm_.arm(Deadline::after(interval));
     return true;
 }
 
@@ -41,13 +43,21 @@ bool Timer::setInterval(Milliseconds interval) {
 }
 
 void Timer::goOff() {
-    const auto due = alarm_.when();
     if (singleShot_)
         active_ = false;
-    const Pointer<Timer> self(this);
+    struct AfterSlot {
+        Pointer<Timer> timer;
+        Deadline::Clock::time_point due;
+        ~AfterSlot() {
+            if (timer)
+                timer->slotDone(due);
+        }
+    };
+    const AfterSlot whicheverWayItEnds{this, alarm_.when()};
     timeout();
-    if (!self)
-        return;
+}
+
+void Timer::slotDone(Deadline::Clock::time_point due) {
     if (deletesItself_) {
         delete this;
         return;

@@ -13,62 +13,44 @@ namespace {
 
 constexpr std::size_t wholeSegment = 64 * 1024; // what a receive call is offered
 constexpr std::size_t longString = 16 * 1024;   // from here on keeping the string is cheaper than copying it
-constexpr std::size_t pooled = 8;               // free whole segments that a thread keeps
 
 } // namespace
 
-/// A piece of memory with bytes in it; or a string that was moved in.
-struct ByteQueue::Segment {
-    Segment* next = nullptr;
-    char* data = nullptr;
-    std::size_t begin = 0;
-    std::size_t end = 0;
-    std::size_t capacity = 0; ///< 0: the bytes are those of `owned`
-    std::string owned;
-
-    std::size_t size() const noexcept { return end - begin; }
-    std::size_t room() const noexcept { return capacity > end ? capacity - end : 0; }
-
-    static Segment* make(std::size_t capacity);
-    static void free(Segment* segment) noexcept;
-};
-
-/// The whole segments that a thread has free, the last used first: the one that is still in the cache.
+/// The whole segments that a thread has free, the last used first: the one that is still in the cache. Trivial, so that
+/// reaching it costs no check whether it has been made.
 class ByteQueue::Pool {
   public:
-    Pool() = default;
-    Pool(const Pool&) = delete;
-    Pool& operator=(const Pool&) = delete;
-    ~Pool() {
-        count_ = pooled; // what is freed from now on is freed
-        while (first_ != nullptr)
-            destroy(std::exchange(first_, first_->next));
-    }
-
-    static Pool& ofThisThread() {
-        static thread_local Pool pool;
-        return pool;
-    }
-
-    Segment* take() {
-        if (first_ == nullptr)
-            return create(wholeSegment);
+    static Segment* take(std::size_t capacity) {
+        if (capacity != wholeSegment || free_ == nullptr)
+            return create(capacity);
         --count_;
-        Segment* const segment = std::exchange(first_, first_->next);
+        Segment* const segment = std::exchange(free_, free_->next);
         segment->next = nullptr;
         segment->begin = segment->end = 0;
         return segment;
     }
 
-    bool keep(Segment* segment) noexcept {
-        if (count_ == pooled)
-            return false;
+    static void give(Segment* segment) noexcept {
+        if (segment->capacity != wholeSegment || count_ == limit_) {
+            destroy(segment);
+            return;
+        }
         ++count_;
-        segment->next = std::exchange(first_, segment);
-        return true;
+        segment->next = std::exchange(free_, segment);
     }
 
+  private:
+    struct EmptyAtThreadEnd {
+        ~EmptyAtThreadEnd() {
+            limit_ = 0; // what comes back from now on is freed at once
+            while (free_ != nullptr)
+                destroy(std::exchange(free_, free_->next));
+            count_ = 0;
+        }
+    };
+
     static Segment* create(std::size_t capacity) {
+        static thread_local const EmptyAtThreadEnd janitor;
         void* const memory = ::operator new(sizeof(Segment) + capacity);
         auto* const segment = ::new (memory) Segment;
         segment->data = static_cast<char*>(memory) + sizeof(Segment);
@@ -81,19 +63,14 @@ class ByteQueue::Pool {
         ::operator delete(segment);
     }
 
-  private:
-    Segment* first_ = nullptr;
-    std::size_t count_ = 0;
+    static constinit thread_local Segment* free_;
+    static constinit thread_local std::size_t count_;
+    static constinit thread_local std::size_t limit_;
 };
 
-ByteQueue::Segment* ByteQueue::Segment::make(std::size_t capacity) {
-    return capacity == wholeSegment ? Pool::ofThisThread().take() : Pool::create(capacity);
-}
-
-void ByteQueue::Segment::free(Segment* segment) noexcept {
-    if (segment->capacity != wholeSegment || !Pool::ofThisThread().keep(segment))
-        Pool::destroy(segment);
-}
+constinit thread_local ByteQueue::Segment* ByteQueue::Pool::free_ = nullptr;
+constinit thread_local std::size_t ByteQueue::Pool::count_ = 0;
+constinit thread_local std::size_t ByteQueue::Pool::limit_ = 8;
 
 ByteQueue::ByteQueue(ByteQueue&& other) noexcept :
     head_(std::exchange(other.head_, nullptr)), tail_(std::exchange(other.tail_, nullptr)),
@@ -108,28 +85,27 @@ ByteQueue& ByteQueue::operator=(ByteQueue&& other) noexcept {
     return *this;
 }
 
-void ByteQueue::clear() noexcept {
-    while (head_ != nullptr)
-        Segment::free(std::exchange(head_, head_->next));
-    tail_ = nullptr;
+void ByteQueue::freeAll() noexcept {
+    Segment* each = head_;
+    head_ = tail_ = nullptr;
     size_ = 0;
+    while (each != nullptr)
+        Pool::give(std::exchange(each, each->next));
 }
 
 ByteQueue::Segment& ByteQueue::newTail(std::size_t room) {
-    Segment* const segment = Segment::make(room);
+    Segment* const segment = Pool::take(room);
     (tail_ == nullptr ? head_ : tail_->next) = segment;
     tail_ = segment;
     return *segment;
 }
 
-void ByteQueue::append(std::string_view bytes) {
+void ByteQueue::appendPieces(std::string_view bytes) {
     while (!bytes.empty()) {
         Segment& tail = tail_ != nullptr && tail_->room() != 0 ? *tail_ : newTail(wholeSegment);
-        const std::size_t part = std::min(bytes.size(), tail.room());
-        std::memcpy(tail.data + tail.end, bytes.data(), part);
-        tail.end += part;
-        size_ += part;
-        bytes.remove_prefix(part);
+        const std::string_view piece = bytes.substr(0, tail.room());
+        tail.add(piece);
+        bytes.remove_prefix(piece.size());
     }
 }
 
@@ -151,33 +127,23 @@ std::span<std::byte> ByteQueue::reserve() {
     return {reinterpret_cast<std::byte*>(tail.data) + tail.end, tail.room()};
 }
 
-void ByteQueue::commit(std::size_t used) noexcept {
-    tail_->end += used;
-    size_ += used;
-    if (size_ == 0)
-        clear();
-}
-
-std::string_view ByteQueue::front() const noexcept {
+std::string_view ByteQueue::frontBehindEmpty() const noexcept {
     for (const Segment* each = head_; each != nullptr; each = each->next)
         if (each->size() != 0)
-            return {each->data + each->begin, each->size()};
+            return each->bytes();
     return {};
 }
 
-std::size_t ByteQueue::skip(std::size_t bytes) noexcept {
-    const std::size_t all = std::min(bytes, size_);
-    for (std::size_t left = all; left != 0;) {
+std::size_t ByteQueue::skipPart(std::size_t bytes) noexcept {
+    size_ -= bytes;
+    for (std::size_t left = bytes; left != 0;) {
         const std::size_t part = std::min(left, head_->size());
         head_->begin += part;
         left -= part;
-        if (head_->size() == 0 && head_ != tail_)
-            Segment::free(std::exchange(head_, head_->next));
+        if (head_->size() == 0)
+            Pool::give(std::exchange(head_, head_->next)); // something is left, so there is a next one
     }
-    size_ -= all;
-    if (size_ == 0)
-        clear();
-    return all;
+    return bytes;
 }
 
 std::size_t ByteQueue::take(std::span<std::byte> into) noexcept {
@@ -235,12 +201,12 @@ int ByteQueue::gather(std::span<iovec> vectors) const noexcept {
     return static_cast<int>(count);
 }
 
-void ByteQueue::shrink() {
+void ByteQueue::shrinkRest() {
     constexpr std::size_t shortRest = wholeSegment / 16;
-    if (tail_ == nullptr || size_ > shortRest || tail_->capacity != wholeSegment)
+    if (size_ > shortRest || tail_->capacity != wholeSegment)
         return;
     // As much room again, so that the next short piece fits too.
-    Segment* const fitting = Segment::make(std::max<std::size_t>(256, size_ * 2));
+    Segment* const fitting = Pool::take(std::max<std::size_t>(256, size_ * 2));
     const std::size_t rest = size_;
     take(std::span(reinterpret_cast<std::byte*>(fitting->data), rest));
     fitting->end = rest;

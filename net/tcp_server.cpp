@@ -111,9 +111,12 @@ int TcpServer::socketDescriptor() const noexcept { return isListening() ? engine
 
 // --- accepting ------------------------------------------------------------------------------------------------------------
 
+/// Forgets who died while waiting: at the front at once, behind it when they would be counted.
 bool TcpServer::hasRoom() const {
-    std::erase(pending_, nullptr); // who died while waiting
-    return maxPending_ > 0 && pending_.size() < static_cast<std::size_t>(maxPending_);
+    const auto limit = static_cast<std::size_t>(std::max(maxPending_, 0));
+    if (pending_.size() >= limit)
+        std::erase(pending_, nullptr);
+    return pending_.size() < limit;
 }
 
 void TcpServer::observe() {
@@ -219,7 +222,8 @@ void TcpServer::addPendingConnection(TcpSocket* socket) {
 }
 
 bool TcpServer::hasPendingConnections() const {
-    std::erase(pending_, nullptr);
+    while (!pending_.empty() && !pending_.front())
+        pending_.pop_front();
     return !pending_.empty();
 }
 

@@ -138,6 +138,11 @@ void TcpSocket::startReading() {
 // --- what the loop tells --------------------------------------------------------------------------------------------------
 
 void TcpSocket::engineReady(std::uint32_t ready) {
+    // Nearly always: there is something to read and nothing else to do. Without this way a message costs 60 more.
+    if (ready == readiness::Readable && state_ == SocketState::Connected && unreported_ == 0) {
+        receive();
+        return;
+    }
     if (state_ == SocketState::Connecting) {
         finishConnecting();
         return;
@@ -177,30 +182,34 @@ void TcpSocket::receive() {
     input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
     if (received > 0) {
         ++receptions_;
-        const Still still(*this);
-        if (!inReadyRead_) {
-            struct Once {
-                explicit Once(TcpSocket& socket) noexcept : self(&socket) { socket.inReadyRead_ = true; }
-                Once(const Once&) = delete;
-                Once& operator=(const Once&) = delete;
-                ~Once() {
-                    if (self)
-                        self->inReadyRead_ = false;
-                }
-                Pointer<TcpSocket> self;
-            } const once(*this);
-            readyRead();
-        }
-        if (still) {
-            input_.shrink();
-            if (isFull())
-                observe();
-        }
+        if (!inReadyRead_)
+            tellReadyRead();
+        else if (isFull())
+            observe();
     } else if (received == 0 || cause_ != 0) {
         peerEnded(cause_);
     } else if (received != -EAGAIN) {
         peerEnded(static_cast<int>(-received));
     }
+}
+
+void TcpSocket::tellReadyRead() {
+    struct Telling {
+        explicit Telling(TcpSocket& socket) noexcept : self(&socket) { socket.inReadyRead_ = true; }
+        Telling(const Telling&) = delete;
+        Telling& operator=(const Telling&) = delete;
+        ~Telling() {
+            if (self)
+                self->inReadyRead_ = false;
+        }
+        Pointer<TcpSocket> self;
+    } const telling(*this);
+    readyRead();
+    if (!telling.self)
+        return;
+    input_.shrink();
+    if (isFull())
+        observe();
 }
 
 /// The peer has closed (cause 0), or the connection broke.
@@ -401,10 +410,14 @@ void TcpSocket::transmitQueued() noexcept {
     sendBlocked_ = false;
     while (!output_.empty() && !sendBlocked_ && cause_ == 0) {
         std::array<iovec, 64> vectors;
-        const auto count = static_cast<std::size_t>(output_.gather(vectors));
+        std::size_t count = 1;
+        if (output_.isOnePiece())
+            vectors[0] = {const_cast<char*>(output_.front().data()), output_.size()};
+        else
+            count = static_cast<std::size_t>(output_.gather(vectors));
         std::size_t offered = 0;
-        for (const iovec& each : std::span(vectors).first(count))
-            offered += each.iov_len;
+        for (std::size_t i = 0; i != count; ++i)
+            offered += vectors[i].iov_len;
         const std::size_t sent = transmit(std::span(vectors).first(count));
         output_.skip(sent);
         sendBlocked_ = sent < offered && cause_ == 0;

@@ -168,35 +168,16 @@ void LinkRing::endAll(Link*& first) noexcept {
     }
 }
 
-namespace {
-
-// An array of links has one place more in front, for the older array that a walk may still be on.
-Link** newArray(std::uint32_t capacity) { return new Link*[capacity + 1] + 1; }
-Link*& olderOf(Link** array) noexcept { return array[-1]; }
-
-void deleteArrays(Link** array) noexcept {
-    while (array != nullptr) {
-        Link** const older = reinterpret_cast<Link**>(olderOf(array));
-        delete[] (array - 1);
-        array = older;
-    }
-}
-
-} // namespace
-
 void LinkList::append(Link& link) {
     if (size == capacity) {
-        const std::uint32_t wider = capacity == 0 ? 4 : capacity * 2;
-        Link** const array = newArray(wider);
-        std::copy_n(links, size, array);
-        if (depth == 0) {
-            deleteArrays(links);
-            olderOf(array) = nullptr;
-        } else {
-            olderOf(array) = reinterpret_cast<Link*>(links);
+        const std::uint32_t wider = capacity == 0 ? 4 : capacity + capacity / 2;
+        auto array = std::make_unique_for_overwrite<Link*[]>(wider);
+        std::copy_n(links.get(), size, array.get());
+        if (depth != 0) {
+            outgrown.push_back(std::move(links));
             untidy = true;
         }
-        links = array;
+        links = std::move(array);
         capacity = wider;
     }
     link.index = size;
@@ -231,14 +212,10 @@ void LinkList::tidy() noexcept {
     size = kept;
     ended = 0;
     untidy = false;
-    if (links != nullptr) {
-        deleteArrays(reinterpret_cast<Link**>(olderOf(links)));
-        olderOf(links) = nullptr;
-    }
+    outgrown.clear();
     if (signal == nullptr || (size == 0 && relays == nullptr)) {
         if (signal != nullptr)
             signal->word_ = reinterpret_cast<std::uintptr_t>(owner);
-        deleteArrays(links);
         delete this;
     }
     // From here on only what is in hand: a functor's destructor may do anything.

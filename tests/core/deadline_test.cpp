@@ -134,9 +134,7 @@ TEST_CASE("deadlines go off as a sorted list says, whatever was armed and disarm
     constexpr std::size_t count = 1000;
     std::vector<std::size_t> rung;
     std::vector<std::unique_ptr<Bell>> bells(count);
-    const auto make = [&](std::size_t i) {
-        bells[i] = std::make_unique<Bell>([&rung, i] { rung.push_back(i); });
-    };
+    const auto make = [&](std::size_t i) { bells[i] = std::make_unique<Bell>([&rung, i] { rung.push_back(i); }); };
     for (std::size_t i = 0; i != count; ++i)
         make(i);
 
@@ -180,7 +178,6 @@ TEST_CASE("deadlines go off as a sorted list says, whatever was armed and disarm
         }
     }
     CHECK(checked > 10'000);
-    const auto armed =
-        std::count_if(bells.begin(), bells.end(), [](const auto& each) { return each->isArmed(); });
+    const auto armed = std::count_if(bells.begin(), bells.end(), [](const auto& each) { return each->isArmed(); });
     CHECK(static_cast<std::size_t>(armed) == model.size());
 }

@@ -70,12 +70,8 @@ TEST_CASE("asking often is asking once, and deleting by hand is fine") {
     Object* const object = letter('a', gone);
     object->deleteLater();
     object->deleteLater();
-    SUBCASE("left to the loop") {
-        CHECK(loop.processEvents());
-    }
-    SUBCASE("by hand") {
-        delete object;
-    }
+    SUBCASE("left to the loop") { CHECK(loop.processEvents()); }
+    SUBCASE("by hand") { delete object; }
     SUBCASE("by hand in a slot of the same turn") {
         loop.post([&] { delete object; });
         loop.processEvents();
@@ -119,9 +115,7 @@ TEST_CASE("what a nested loop's slot asks for goes in that loop, what the outer 
     Object* const inner = letter('i', gone);
     bool viaExec = false;
     SUBCASE("processEvents") {}
-    SUBCASE("exec") {
-        viaExec = true;
-    }
+    SUBCASE("exec") { viaExec = true; }
     loop.post([&] {
         outer->deleteLater();
         loop.post([&] {
@@ -351,7 +345,11 @@ TEST_CASE("a thread's end deletes what was asked for, on that thread") {
     onFreshThread([&] {
         there = std::this_thread::get_id();
         Object* const object = letter('a', gone);
-        object->destroyed.connect([&] { where = std::this_thread::get_id(); });
+        object->destroyed.connect([&](Object* dying) {
+            where = std::this_thread::get_id();
+            CHECK(dying->loop() != nullptr);
+            CHECK(dying->loop() == EventLoop::current());
+        });
         // Its end asks for another one's, and posts what nobody will run.
         Object* const next = letter('b', gone);
         object->destroyed.connect([next] { next->deleteLater(); });

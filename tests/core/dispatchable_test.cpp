@@ -13,7 +13,6 @@
 #include <utility>
 
 using namespace halyard;
-using namespace halyard::test;
 using namespace std::chrono_literals;
 
 namespace {

@@ -33,8 +33,7 @@ namespace {
 static_assert(!std::is_copy_constructible_v<EventLoop> && !std::is_copy_assignable_v<EventLoop>);
 static_assert(!std::is_move_constructible_v<EventLoop> && !std::is_move_assignable_v<EventLoop>);
 static_assert(std::is_default_constructible_v<EventLoop>);
-static_assert(std::is_constructible_v<EventLoop, uv_loop_s*> &&
-              !std::is_convertible_v<uv_loop_s*, EventLoop>);
+static_assert(std::is_constructible_v<EventLoop, uv_loop_s*> && !std::is_convertible_v<uv_loop_s*, EventLoop>);
 static_assert(std::is_base_of_v<Tracked, EventLoop> && !std::is_base_of_v<Object, EventLoop>);
 static_assert(std::is_same_v<decltype(EventLoop::current()), EventLoop*>);
 static_assert(std::is_same_v<decltype(std::declval<EventLoop&>().exec()), int>);
@@ -52,8 +51,7 @@ bool driveUntil(EventLoop& loop, Condition condition, int& turns) {
             return false;
         const auto timeout = loop.backendTimeout();
         pollfd backend{loop.backendFd(), POLLIN, 0};
-        ::poll(&backend, 1,
-               timeout ? static_cast<int>(timeout->count()) : static_cast<int>(patience().count()));
+        ::poll(&backend, 1, timeout ? static_cast<int>(timeout->count()) : static_cast<int>(patience().count()));
         loop.processEvents();
         ++turns;
     }
@@ -654,8 +652,9 @@ TEST_CASE("a loop that has nothing to do sleeps") {
 TEST_CASE("backendTimeout says how long a foreign loop may sleep") {
     onFreshThread([] {
         EventLoop loop;
-        CHECK_FALSE(loop.backendTimeout().has_value());
         CHECK(loop.backendFd() >= 0);
+        loop.processEvents(); // the first turn puts into the descriptor what wakes it
+        CHECK_FALSE(loop.backendTimeout().has_value());
         loop.post([] {});
         CHECK(loop.backendTimeout() == 0ms);
         loop.processEvents();
@@ -726,4 +725,10 @@ TEST_CASE("a foreign loop that polls the descriptor drives ours") {
             CHECK(turns <= 12);
         }
     });
+}
+
+TEST_CASE("a static loop may outlive the main thread") {
+    static EventLoop outliving;
+    outliving.post([] { CHECK(EventLoop::current() != nullptr); });
+    CHECK(outliving.processEvents());
 }

@@ -27,15 +27,15 @@ static_assert(!std::is_copy_constructible_v<FdWatcher> && !std::is_move_construc
 static_assert(!std::is_default_constructible_v<FdWatcher>, "only who derives from it has one");
 static_assert(noexcept(std::declval<FdWatcher&>().setInterest(0)));
 static_assert(noexcept(std::declval<FdWatcher&>().unwatch()));
-static_assert((readiness::Readable & readiness::Writable) == 0 &&
-              (readiness::HangUp & readiness::Error) == 0);
+static_assert((readiness::Readable & readiness::Writable) == 0 && (readiness::HangUp & readiness::Error) == 0);
 
 struct Watcher final : FdWatcher {
     void dispatch() override {
         ++calls;
         seen = takeReady();
         CHECK(takeReady() == readiness::None);
-        action();
+        const auto copy = action; // which may delete us
+        copy();
     }
     using FdWatcher::addReady;
     using FdWatcher::schedule;
@@ -96,9 +96,7 @@ TEST_CASE("a socket is readable, writable and hung up at once") {
 
 TEST_CASE("what cannot be watched is said by its errno") {
     Watcher watcher;
-    SUBCASE("no descriptor") {
-        CHECK(watcher.watch(-1, readiness::Readable) == EBADF);
-    }
+    SUBCASE("no descriptor") { CHECK(watcher.watch(-1, readiness::Readable) == EBADF); }
     SUBCASE("a closed one") {
         const int fd = ::dup(0);
         ::close(fd);

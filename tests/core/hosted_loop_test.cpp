@@ -19,6 +19,8 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -42,6 +44,7 @@ class Host {
   public:
     Host() {
         CHECK(uv_loop_init(&loop) == 0);
+        uv_timer_init(&loop, &timer);
         uv_timer_init(&loop, &giveUp_);
         uv_unref(reinterpret_cast<uv_handle_t*>(&giveUp_));
         uv_prepare_init(&loop, &turn_);
@@ -54,6 +57,7 @@ class Host {
     /// Closes its own handles, runs once more, as the host of any handle does, and expects nothing to be
     /// left.
     ~Host() {
+        uv_close(reinterpret_cast<uv_handle_t*>(&timer), nullptr);
         uv_close(reinterpret_cast<uv_handle_t*>(&giveUp_), nullptr);
         uv_close(reinterpret_cast<uv_handle_t*>(&turn_), nullptr);
         uv_run(&loop, UV_RUN_NOWAIT);
@@ -77,6 +81,7 @@ class Host {
     }
 
     uv_loop_t loop{};
+    uv_timer_t timer{}; ///< the application's, for whatever it likes
     int turns = 0;
 
   private:
@@ -134,9 +139,7 @@ TEST_CASE("what is watched keeps the host's loop alive, until it is no more") {
             else
                 notifier.reset();
         });
-        SUBCASE("a notifier alone") {
-            CHECK(pipe.put("x"));
-        }
+        SUBCASE("a notifier alone") { CHECK(pipe.put("x")); }
         SUBCASE("a timer, as long as a notifier is there") {
             Timer::singleShot(5ms, notifier.get(), [&] { CHECK(pipe.put("x")); });
         }
@@ -163,11 +166,9 @@ TEST_CASE("a Unix signal is told in a host's loop, and keeps it alive") {
 TEST_CASE("the host's handles and ours take turns") {
     withHost([](Host& host, EventLoop& loop) {
         int theirs = 0;
-        uv_timer_t theirTimer;
-        uv_timer_init(&host.loop, &theirTimer);
-        theirTimer.data = &theirs;
+        host.timer.data = &theirs;
         uv_timer_start(
-            &theirTimer, [](uv_timer_t* handle) { ++*static_cast<int*>(handle->data); }, 1, 1);
+            &host.timer, [](uv_timer_t* handle) { ++*static_cast<int*>(handle->data); }, 1, 1);
         int zero = 0;
         Timer zeroTimer;
         zeroTimer.timeout.connect([&] { ++zero; });
@@ -183,7 +184,7 @@ TEST_CASE("the host's handles and ours take turns") {
         };
         again();
         CHECK(host.runUntil([&] { return theirs >= 5 && zero >= 5 && ours >= 5 && posted >= 5; }));
-        uv_close(reinterpret_cast<uv_handle_t*>(&theirTimer), nullptr);
+        uv_timer_stop(&host.timer);
     });
 }
 
@@ -281,14 +282,12 @@ TEST_CASE("what a host's callback does to our objects is seen in the same turn")
         } both;
         both.timer.setSingleShot(true);
         both.timer.timeout.connect([&] { ++both.fired; });
-        uv_timer_t theirs;
-        uv_timer_init(&host.loop, &theirs);
-        theirs.data = &both;
+        host.timer.data = &both;
         uv_timer_start(
-            &theirs, [](uv_timer_t* handle) { static_cast<Both*>(handle->data)->timer.start(1ms); }, 1, 0);
+            &host.timer, [](uv_timer_t* handle) { static_cast<Both*>(handle->data)->timer.start(1ms); }, 1, 0);
         CHECK(host.runUntil([&] { return both.fired == 1; }));
         CHECK(host.turns <= 8);
-        uv_close(reinterpret_cast<uv_handle_t*>(&theirs), nullptr);
+        uv_timer_stop(&host.timer);
     });
 }
 
@@ -315,6 +314,7 @@ TEST_CASE("a slot may end the hosted loop") {
         auto loop = std::make_unique<EventLoop>(&host.loop);
         const auto alive = std::make_shared<int>();
         int after = 0;
+        int gone = 1;
         SUBCASE("a task, with others behind it") {
             loop->post([&] { loop.reset(); });
             loop->post([&, alive] { ++after; });
@@ -336,7 +336,17 @@ TEST_CASE("a slot may end the hosted loop") {
             notifier.activated.connect([&](int) { loop.reset(); });
             CHECK(host.runUntil([&] { return loop == nullptr; }));
         }
+        SUBCASE("an object's end, with others behind it") {
+            auto* const first = new Object;
+            auto* const second = new Object;
+            first->destroyed.connect([&] { loop.reset(); });
+            second->destroyed.connect([&] { ++gone; });
+            first->deleteLater();
+            second->deleteLater();
+            gone = 0;
+        }
         CHECK(host.runUntil([&] { return loop == nullptr; }));
+        CHECK(gone == 1);
         CHECK(after == 0);
         CHECK(alive.use_count() == 1);
     });
@@ -400,14 +410,11 @@ TEST_CASE("an exception out of a slot in a host's loop is logged and ends the pr
                 (void)said.put(text);
         });
         std::signal(SIGABRT, SIG_DFL);
-        std::thread([] {
-            uv_loop_t host;
-            uv_loop_init(&host);
-            EventLoop loop(&host);
+        std::set_terminate(std::abort); // which says nothing more
+        withHost([](Host& host, EventLoop& loop) {
             loop.post([] { throw std::runtime_error("of a task"); });
-            for (;;)
-                uv_run(&host, UV_RUN_NOWAIT);
-        }).join();
+            host.runUntil([] { return false; });
+        });
         ::_exit(0);
     }
     int status = 0;

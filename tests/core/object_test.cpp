@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <random>
@@ -135,6 +136,7 @@ TEST_CASE("no object comes below itself") {
     middle.setParent(&bottom);
     CHECK(middle.parent() == &bottom);
     CHECK(logged.lines().empty());
+    middle.setParent(nullptr);
 }
 
 TEST_CASE("a parent on another thread is refused") {
@@ -241,9 +243,7 @@ TEST_CASE("a child may delete its children, its parent and its grandparent in it
         delete middle;
         delete top;
     });
-    SUBCASE("deleted by hand") {
-        delete bottom;
-    }
+    SUBCASE("deleted by hand") { delete bottom; }
     SUBCASE("deleted in the loop") {
         bottom->deleteLater();
         pumpIdle();
@@ -506,15 +506,9 @@ TEST_CASE("any object may be deleted in any slot") {
     sender->said.connect(second, &Named::hear);
     Timer timer;
     timer.setSingleShot(true);
-    SUBCASE("sender first") {
-        victims = {sender, first, second};
-    }
-    SUBCASE("receiver first") {
-        victims = {first, second, sender};
-    }
-    SUBCASE("the later receiver first") {
-        victims = {second, sender, first};
-    }
+    SUBCASE("sender first") { victims = {sender, first, second}; }
+    SUBCASE("receiver first") { victims = {first, second, sender}; }
+    SUBCASE("the later receiver first") { victims = {second, sender, first}; }
     SUBCASE("from a timer of one of them") {
         victims = {first, sender, second};
         auto* const its = new Timer(first);

@@ -35,9 +35,7 @@ static_assert(std::is_same_v<decltype(std::declval<Timer&>().setInterval(1ms)), 
 static_assert(noexcept(std::declval<Timer&>().stop()));
 
 /// Makes every timer that is due in `time` late: that is what it sleeps for.
-void makeLate(Milliseconds time) {
-    std::this_thread::sleep_for(time);
-}
+void makeLate(Milliseconds time) { std::this_thread::sleep_for(time); }
 
 struct Counter : Object {
     using Object::Object;
@@ -333,9 +331,7 @@ TEST_CASE("a timer stopped or deleted by a nested loop in its slot stays so") {
         loop.processEvents();
     });
     SUBCASE("stopped") {}
-    SUBCASE("deleted") {
-        erase = true;
-    }
+    SUBCASE("deleted") { erase = true; }
     timer->start(0ms);
     loop.processEvents();
     pumpIdle();
@@ -363,9 +359,7 @@ TEST_CASE("singleShot calls once, in the thread of its context, and leaves nothi
     SUBCASE("a function") {
         Timer::singleShot(1ms, &context, [&] { context.count(); });
     }
-    SUBCASE("a member") {
-        Timer::singleShot(1ms, &context, &Counter::count);
-    }
+    SUBCASE("a member") { Timer::singleShot(1ms, &context, &Counter::count); }
     SUBCASE("a function that throws") {
         Timer::singleShot(0ms, &context, [&] {
             context.count();

@@ -12,8 +12,7 @@ class TurnCounter {
     explicit TurnCounter(EventLoop& loop) : loop_(loop) {
         uv_prepare_init(loop.uvLoop(), &prepare_);
         prepare_.data = this;
-        uv_prepare_start(&prepare_,
-                         [](uv_prepare_t* handle) { ++static_cast<TurnCounter*>(handle->data)->turns_; });
+        uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { ++static_cast<TurnCounter*>(handle->data)->turns_; });
     }
     TurnCounter(const TurnCounter&) = delete;
     TurnCounter& operator=(const TurnCounter&) = delete;

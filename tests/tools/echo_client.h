@@ -23,8 +23,11 @@ inline PlainSocket connectPatiently(std::uint16_t port) {
 }
 
 /// How the server calls this client.
-inline std::string nameOf(const PlainSocket& client) {
-    return "127.0.0.1:" + std::to_string(client.port());
+inline std::string nameOf(const PlainSocket& client) { return "127.0.0.1:" + std::to_string(client.port()); }
+
+/// The line with which the server tells of this client's end, when nothing went wrong.
+inline std::string closed(const PlainSocket& client, std::size_t bytes) {
+    return nameOf(client) + " closed the connection (" + std::to_string(bytes) + " bytes echoed)";
 }
 
 /// Bytes without an end that differ from what stands near them, so that nothing is lost, doubled or swapped

@@ -162,13 +162,9 @@ void Program::write(std::string_view bytes) {
     }
 }
 
-void Program::endInput() {
-    closeNow(input_);
-}
+void Program::endInput() { closeNow(input_); }
 
-void Program::signal(int number) const {
-    ::kill(id_, number);
-}
+void Program::signal(int number) const { ::kill(id_, number); }
 
 Program::Result Program::finish() {
     endInput();
@@ -204,8 +200,7 @@ std::vector<std::string> serveAnywhere(std::vector<std::string> options) {
 
 } // namespace
 
-EchoServer::EchoServer(std::vector<std::string> options)
-    : Program(Program::echo(serveAnywhere(std::move(options)))) {
+EchoServer::EchoServer(std::vector<std::string> options) : Program(Program::echo(serveAnywhere(std::move(options)))) {
     const std::string line = readLine();
     const std::string before = "listening on 127.0.0.1:";
     if (!line.starts_with(before))

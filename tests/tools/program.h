@@ -55,6 +55,9 @@ class Program {
     std::string errorText_;
 };
 
+/// The options with which a server works on its event loop, and without one.
+inline const std::vector<std::vector<std::string>> bothWays{{}, {"--blocking"}};
+
 /// `halyard-echo serve` on a free port.
 class EchoServer : public Program {
   public:

@@ -15,9 +15,7 @@ using namespace halyard::test;
 
 namespace {
 
-std::string addressOf(const PlainSocket& listener) {
-    return "127.0.0.1:" + std::to_string(listener.port());
-}
+std::string addressOf(const PlainSocket& listener) { return "127.0.0.1:" + std::to_string(listener.port()); }
 
 } // namespace
 
@@ -129,8 +127,8 @@ TEST_CASE("an echo that differs is one sentence and exit code 1") {
         const auto result = client.finish();
         CHECK(result.code == 1);
         CHECK(result.output == each.output);
-        CHECK(result.errors == "halyard-echo: the echo from " + addressOf(listener) + " differs from byte " +
-                                   each.byte + " on\n");
+        CHECK(result.errors ==
+              "halyard-echo: the echo from " + addressOf(listener) + " differs from byte " + each.byte + " on\n");
     }
 }
 

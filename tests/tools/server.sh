@@ -39,6 +39,7 @@ start_server() {
     rm "$scratch/lines"
     IFS= read -r line <&"$lines" || fail "the server said nothing"
     [[ $line == 'listening on 127.0.0.1:'* ]] || fail "the server began with: $line"
+    # shellcheck disable=SC2034 # for whoever sources this
     host=127.0.0.1 port=${line##*:}
 }
 

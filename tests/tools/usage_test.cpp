@@ -18,9 +18,7 @@ bool isOneSentence(const std::string& errors) {
            errors.ends_with('\n');
 }
 
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 std::string joined(const std::vector<std::string>& words) {
     std::string text;

@@ -18,13 +18,11 @@ std::string count(std::uint64_t number, std::string_view what) {
 
 } // namespace
 
-void Journal::listening(const halyard::Endpoint& where) {
-    writeOut("listening on " + where.toString() + '\n');
-}
+void Journal::listening(const halyard::Endpoint& where) { writeOut("listening on " + where.toString() + '\n'); }
 
-void Journal::connected(const std::string& peer) {
+void Journal::connected(const halyard::Endpoint& peer) {
     ++connections_;
-    writeOut(peer + " connected\n");
+    writeOut(peer.toString() + " connected\n");
 }
 
 void Journal::ended(const std::string& how, std::uint64_t bytes) {

@@ -12,7 +12,7 @@ namespace echo {
 class Journal {
   public:
     void listening(const halyard::Endpoint& where);
-    void connected(const std::string& peer);
+    void connected(const halyard::Endpoint& peer);
     void echoed(std::uint64_t bytes) noexcept { bytes_ += bytes; }
     /// `how` is the sentence that says why the connection is over.
     void ended(const std::string& how, std::uint64_t bytes);

@@ -68,8 +68,7 @@ int wrongUsage(const std::string& sentence) {
 
 int run(Words words) {
     CLI::App app("An echo server and the client that tests one.", "halyard-echo");
-    app.set_version_flag("--version", std::string("halyard-echo ") + halyard::version(),
-                         "Print the version and exit");
+    app.set_version_flag("--version", std::string("halyard-echo ") + halyard::version(), "Print the version and exit");
     app.footer(footer);
     app.require_subcommand(1);
 
@@ -83,8 +82,7 @@ int run(Words words) {
     sending.add_option("ADDRESS:PORT", where, "Where the server listens")->required()->type_name("");
     // For --help alone: CLI11 would take "[a,b]" for two words.
     Words noText;
-    sending.add_option("TEXT", noText, "What to send, and a newline; without it, standard input")
-        ->type_name("");
+    sending.add_option("TEXT", noText, "What to send, and a newline; without it, standard input")->type_name("");
 
     const std::optional<std::string> text = cutText(words);
     try {

@@ -2,8 +2,6 @@
 
 #include "journal.h"
 
-#include <halyard/net/endpoint.h>
-
 #include <cstddef>
 #include <string_view>
 
@@ -22,17 +20,13 @@ constexpr std::size_t readBuffer = 256 * 1024;
 
 } // namespace
 
-Session::Session(TcpSocket& client, Journal& journal)
-    : Object(&client),
-      client_(client),
-      journal_(journal),
-      peer_(halyard::Endpoint{client.peerAddress(), client.peerPort()}.toString()) {
+Session::Session(TcpSocket& client, Journal& journal) : Object(&client), client_(client), journal_(journal) {
     client.setReadBufferSize(readBuffer);
     client.readyRead.connect(this, &Session::echo);
     client.bytesWritten.connect(this, &Session::count);
-    client.errorOccurred.connect(this, &Session::echoRest);
+    client.errorOccurred.connect(this, &Session::noteError);
     client.disconnected.connect(this, &Session::end);
-    journal.connected(peer_);
+    journal.connected({client.peerAddress(), client.peerPort()});
 }
 
 void Session::echo() {
@@ -40,8 +34,11 @@ void Session::echo() {
         answer();
 }
 
-/// The client has closed its side, and ours closes when what is written now has been sent.
-void Session::echoRest(SocketError error) {
+void Session::noteError(SocketError error) {
+    if (error == SocketError::SocketTimeout)
+        return; // only a wait is over
+    how_ = client_.errorString();
+    // The client has closed its side, and ours closes when what is written now has been sent.
     if (error == SocketError::RemoteHostClosed && client_.state() == SocketState::Connected)
         answer();
 }
@@ -59,9 +56,6 @@ void Session::count(std::int64_t written) {
     echo(); // readyRead does not come again for what was left alone
 }
 
-void Session::end() {
-    const std::string how = client_.errorString();
-    journal_.ended(how.empty() ? peer_ + " is disconnected" : how, echoed_);
-}
+void Session::end() { journal_.ended(how_.empty() ? client_.errorString() : how_, echoed_); }
 
 } // namespace echo

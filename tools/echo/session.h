@@ -19,14 +19,14 @@ class Session : public halyard::Object {
 
   private:
     void echo();
-    void echoRest(halyard::SocketError error);
+    void noteError(halyard::SocketError error);
     void answer();
     void count(std::int64_t written);
     void end();
 
     halyard::TcpSocket& client_;
     Journal& journal_;
-    std::string peer_;
+    std::string how_; ///< the connection came to its end
     std::uint64_t echoed_ = 0;
 };
 

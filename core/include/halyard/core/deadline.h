@@ -13,6 +13,9 @@ class HALYARD_API Deadline : public Dispatchable {
   public:
     using Clock = std::chrono::steady_clock;
 
+    /// The point in time `delay` from now; the clock's last one where it does not reach that far.
+    static Clock::time_point after(std::chrono::milliseconds delay) noexcept;
+
     /// Arms it for `when`, instead of what it was armed for before. It never goes off early, nor in the turn in
     /// which it is armed.
     void arm(Clock::time_point when);
@@ -29,7 +32,6 @@ class HALYARD_API Deadline : public Dispatchable {
     friend class Dispatcher;
 
     Clock::time_point when_{};
-    std::uint64_t order_ = 0;     ///< equal deadlines go off in the order of arming
     std::uint32_t heapPlace_ = 0; ///< one more than its place in the heap
 };
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 namespace halyard {
@@ -84,6 +85,10 @@ class HALYARD_API Object : public Tracked {
 
     /// Emitted with the new name when it differs from the old one. A slot may do anything.
     Signal<std::string> objectNameChanged{this};
+
+  protected:
+    /// Whether the calling thread is the one that it lives on. If not, the log says that `call` is refused.
+    bool isOnItsThread(std::string_view call) const;
 
   private:
     struct Extra;

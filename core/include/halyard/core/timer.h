@@ -24,7 +24,8 @@ class HALYARD_API Timer : public Object {
     explicit Timer(Object* parent = nullptr);
     ~Timer() override;
 
-    /// Starts it, or starts it anew, from now. False, with a logged sentence, for a negative interval.
+    /// Starts it, or starts it anew, from now. False, with a logged sentence, for a negative interval and
+    /// on a foreign thread.
     bool start(Milliseconds interval);
     bool start() { return start(interval_); }
     void stop() noexcept;
@@ -61,6 +62,7 @@ class HALYARD_API Timer : public Object {
     class Alarm;
 
     void goOff();
+    void slotDone(Deadline::Clock::time_point due);
     void endWith(Object* context);
     void endWith(Tracked*) { deletesItself_ = true; }
 

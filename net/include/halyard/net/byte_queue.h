@@ -3,6 +3,7 @@
 #include <halyard/signals/export.h>
 
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,19 +28,45 @@ class HALYARD_API ByteQueue {
 
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
-    void clear() noexcept;
+    void clear() noexcept {
+        if (head_ != nullptr)
+            freeAll();
+    }
 
-    void append(std::string_view bytes);
+    void append(std::string_view bytes) {
+        if (tail_ != nullptr && tail_->room() >= bytes.size())
+            tail_->add(bytes);
+        else
+            appendPieces(bytes);
+        size_ += bytes.size();
+    }
     void adopt(std::string&& bytes); ///< Takes a long string as it is, without copying its bytes.
 
     /// Room to write at the end, as much as a receive call should be offered. commit() says how much was used, and
     /// must follow.
     std::span<std::byte> reserve();
-    void commit(std::size_t used) noexcept;
+    void commit(std::size_t used) noexcept {
+        tail_->end += used;
+        size_ += used;
+        if (size_ == 0)
+            freeAll();
+    }
 
     /// The bytes that stand together at the front: some, unless the queue is empty.
-    std::string_view front() const noexcept;
-    std::size_t skip(std::size_t bytes) noexcept; ///< How many there were to skip.
+    std::string_view front() const noexcept {
+        return head_ != nullptr && head_->size() != 0 ? head_->bytes() : frontBehindEmpty();
+    }
+    /// All bytes stand together at the front.
+    bool isOnePiece() const noexcept { return head_ == tail_; }
+
+    /// How many bytes there were to skip.
+    std::size_t skip(std::size_t bytes) noexcept {
+        if (bytes < size_)
+            return skipPart(bytes);
+        const std::size_t all = size_;
+        clear();
+        return all;
+    }
     std::size_t take(std::span<std::byte> into) noexcept;
     std::string take(std::size_t atMost);
     std::string takeAll();
@@ -51,12 +78,36 @@ class HALYARD_API ByteQueue {
     int gather(std::span<iovec> vectors) const noexcept;
 
     /// Gives the memory back that a short rest does not need.
-    void shrink();
+    void shrink() {
+        if (tail_ != nullptr)
+            shrinkRest();
+    }
 
   private:
-    struct Segment;
+    /// A piece of memory with bytes in it; or a string that was moved in.
+    struct Segment {
+        Segment* next = nullptr;
+        char* data = nullptr;
+        std::size_t begin = 0;
+        std::size_t end = 0;
+        std::size_t capacity = 0; ///< 0: the bytes are those of `owned`
+        std::string owned;
+
+        std::size_t size() const noexcept { return end - begin; }
+        std::size_t room() const noexcept { return capacity > end ? capacity - end : 0; }
+        std::string_view bytes() const noexcept { return {data + begin, size()}; }
+        void add(std::string_view more) noexcept {
+            std::memcpy(data + end, more.data(), more.size());
+            end += more.size();
+        }
+    };
     class Pool;
 
+    void freeAll() noexcept;
+    void appendPieces(std::string_view bytes);
+    std::string_view frontBehindEmpty() const noexcept;
+    std::size_t skipPart(std::size_t bytes) noexcept;
+    void shrinkRest();
     Segment& newTail(std::size_t room);
 
     Segment* head_ = nullptr;

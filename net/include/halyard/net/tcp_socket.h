@@ -171,6 +171,7 @@ class HALYARD_API TcpSocket : public Object, private EngineClient {
     void finishConnecting();
     void failConnecting(int cause);
     void receive();
+    void tellReadyRead();
     void peerEnded(int cause);
     void leave();
     void finish(bool reset);

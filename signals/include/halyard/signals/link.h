@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <typeinfo>
+#include <vector>
 
 /// How connections are kept. Nothing here is for users of signals.
 ///
@@ -27,7 +29,7 @@ using Thunk = void (*)();
 
 /// What a Link's slot can do, one static table for each type of slot.
 struct SlotOps {
-    Thunk (*choose)(std::uint16_t flags); ///< the function that an emission calls, after the Link's flags
+    Thunk (*choose)(std::uint32_t flags); ///< the function that an emission calls, after the Link's flags
     void (*drop)(void*);                  ///< destroys a functor that lives on the heap; null where none does
     const std::type_info* type;           ///< of the slot
     bool canBeQueued;                     ///< all arguments can be copied
@@ -41,7 +43,7 @@ struct HALYARD_API LinkRing {
 struct HALYARD_API Link {
     static constexpr std::size_t slotSize = 16;
 
-    enum Flag : std::uint16_t {
+    enum Flag : std::uint8_t {
         Queued = 1,   ///< the slot is called through the receiver's executor
         Blocked = 2,  ///< connected, but not called
         Ended = 4,    ///< no longer connected
@@ -52,9 +54,9 @@ struct HALYARD_API Link {
 
     std::uint32_t index = 0;      ///< its place in the LinkList
     std::uint32_t generation = 0; ///< counts the lives of this cell, so that an old handle finds nobody
-    std::uint32_t queued = 0;     ///< posted calls that have not begun
-    std::uint16_t depth = 0;      ///< calls that are running in this slot through this link alone
-    std::uint16_t flags = 0;
+    std::uint32_t depth = 0;      ///< calls that are running in this slot through this link alone
+    std::uint32_t flags : 6 = 0;
+    std::uint32_t queued : 26 = 0; ///< posted calls that have not begun
     Thunk call = nullptr;
     Tracked* receiver = nullptr;
     alignas(void*) std::byte slot[slotSize] = {}; ///< the slot itself, or a pointer to it
@@ -68,10 +70,9 @@ struct HALYARD_API Link {
     Link** previous = nullptr;
 
     bool has(Flag flag) const noexcept { return (flags & flag) != 0; }
-    void set(Flag flag) noexcept { flags = static_cast<std::uint16_t>(flags | flag); }
-
-    void set(Flag flag, bool on) noexcept { on ? set(flag) : clear(flag); }
-    void clear(Flag flag) noexcept { flags = static_cast<std::uint16_t>(flags & ~flag); }
+    void set(Flag flag, bool on = true) noexcept {
+        flags = static_cast<std::uint8_t>((on ? flags | flag : flags & ~std::uint32_t{flag}) & 63U);
+    }
     void chooseCall() noexcept { call = ops->choose(flags); }
 
     static Link& allocate();
@@ -91,7 +92,9 @@ struct HALYARD_API Link {
 
 /// The connections of a signal that has, or had, more than one, or is fed by relays.
 struct LinkList {
-    Link** links = nullptr;
+    using Array = std::unique_ptr<Link*[]>;
+
+    Array links;
     std::uint32_t size = 0;
     std::uint32_t capacity = 0;
     std::uint32_t depth = 0;      ///< walks that are on it
@@ -99,7 +102,8 @@ struct LinkList {
     bool untidy = false;          ///< something waits for the last walk to end
     SignalBase* signal = nullptr; ///< null once the signal is gone
     Tracked* owner = nullptr;
-    Link* relays = nullptr; ///< the links that emit this signal
+    Link* relays = nullptr;     ///< the links that emit this signal
+    std::vector<Array> outgrown; ///< arrays that a walk may still be on
 
     void append(Link& link);
     /// Takes off its last link, which has ended, and the ended ones before it. Something else has to stay.

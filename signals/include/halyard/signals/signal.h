@@ -160,7 +160,7 @@ class Signal : public SignalBase {
                 return;
             const detail::ListWalk walking(all);
             // The array stays where it is until the walk ends, and what is connected meanwhile stands behind its end.
-            detail::Link* const* each = all.links;
+            detail::Link* const* each = all.links.get();
             for (detail::Link* const* end = each + all.size; each != end; ++each)
                 reinterpret_cast<Call>((*each)->call)(**each, args...);
         }

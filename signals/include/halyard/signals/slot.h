@@ -170,7 +170,7 @@ struct Call {
             link.receiver->executor()->post(std::make_unique<Posted>(link, args...));
     }
 
-    static Thunk choose(std::uint16_t flags) {
+    static Thunk choose(std::uint32_t flags) {
         if ((flags & (Link::Ended | Link::Blocked)) != 0)
             return reinterpret_cast<Thunk>(&ended);
         return (flags & Link::Queued) != 0 ? reinterpret_cast<Thunk>(&queued) : reinterpret_cast<Thunk>(&direct);
