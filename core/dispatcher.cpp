@@ -69,11 +69,10 @@ Dispatcher::Dispatcher(uv_loop_t* host) : loop_(host), hosted_(host != nullptr),
                      [](uv_prepare_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(); });
     uv_check_start(&handles_->afterPoll,
                    [](uv_check_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(); });
-    for (auto* handle : {reinterpret_cast<uv_handle_t*>(&handles_->wakeUp),
-                         reinterpret_cast<uv_handle_t*>(&handles_->alarm),
-                         reinterpret_cast<uv_handle_t*>(&handles_->beforePoll),
-                         reinterpret_cast<uv_handle_t*>(&handles_->afterPoll),
-                         reinterpret_cast<uv_handle_t*>(&handles_->noWait)})
+    for (auto* handle :
+         {reinterpret_cast<uv_handle_t*>(&handles_->wakeUp), reinterpret_cast<uv_handle_t*>(&handles_->alarm),
+          reinterpret_cast<uv_handle_t*>(&handles_->beforePoll), reinterpret_cast<uv_handle_t*>(&handles_->afterPoll),
+          reinterpret_cast<uv_handle_t*>(&handles_->noWait)})
         uv_unref(handle);
 }
 
@@ -146,7 +145,8 @@ void Dispatcher::closeHandles() noexcept {
     delete handles;
 }
 
-// --- the turn ---------------------------------------------------------------------------------------------------------
+// --- the turn
+// ---------------------------------------------------------------------------------------------------------
 
 bool Dispatcher::turn(std::optional<Clock::time_point> until) {
     gather(until);
@@ -243,7 +243,8 @@ void Dispatcher::callSlotWaiters() noexcept {
     slotWaiters_.clear();
 }
 
-// --- what there is to do ------------------------------------------------------------------------------------------------
+// --- what there is to do
+// ------------------------------------------------------------------------------------------------
 
 void Dispatcher::post(std::unique_ptr<Task> task) {
     if (closed_)
@@ -357,7 +358,8 @@ bool Dispatcher::runDeletions(int level) {
     return any;
 }
 
-// --- deadlines ------------------------------------------------------------------------------------------------------------
+// --- deadlines
+// ------------------------------------------------------------------------------------------------------------
 
 void Dispatcher::placeDue(std::size_t place, const Due& due) noexcept {
     heap_[place] = due;
@@ -471,7 +473,8 @@ std::optional<std::chrono::milliseconds> Dispatcher::timeout() {
     return wait;
 }
 
-// --- exec ---------------------------------------------------------------------------------------------------------------
+// --- exec
+// ---------------------------------------------------------------------------------------------------------------
 
 void Dispatcher::enter(ExecLevel& level) noexcept {
     level.outer = level_;
@@ -485,12 +488,14 @@ void Dispatcher::exit(int code) {
     level_->code = code;
 }
 
-// --- in a host's loop -----------------------------------------------------------------------------------------------------
+// --- in a host's loop
+// -----------------------------------------------------------------------------------------------------
 
 void Dispatcher::dispatchForHost() noexcept {
     // An exception must not cross libuv's frames: noexcept ends the program where dispatch() lets one out.
     const auto reported = [](std::string_view what) {
-        logMessage(LogLevel::Critical, "halyard.core", std::string("an exception left a slot in a host's loop: ").append(what));
+        logMessage(LogLevel::Critical, "halyard.core",
+                   std::string("an exception left a slot in a host's loop: ").append(what));
         std::terminate();
     };
     addUser(); // a slot may end the loop

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <halyard/core/dispatchable.h>
 #include <halyard/core/deadline.h>
+#include <halyard/core/dispatchable.h>
 #include <halyard/core/fd_watcher.h>
 #include <halyard/signals/executor.h>
 

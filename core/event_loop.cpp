@@ -95,8 +95,9 @@ EventLoop* EventLoop::current() { return ThreadLoops::ofThisThread().first().fac
 int EventLoop::exec() {
     if (dispatcher_.isHosted() || !dispatcher_.isOwnThread()) {
         logMessage(LogLevel::Error, "halyard.core",
-                   dispatcher_.isHosted() ? "EventLoop::exec(): this loop lives in a host's uv loop, which the host runs"
-                                          : "EventLoop::exec(): this loop belongs to another thread");
+                   dispatcher_.isHosted()
+                       ? "EventLoop::exec(): this loop lives in a host's uv loop, which the host runs"
+                       : "EventLoop::exec(): this loop belongs to another thread");
         return -1;
     }
     struct Level : Dispatcher::ExecLevel {

@@ -4,9 +4,9 @@
 #include <halyard/core/log.h>
 
 #include <algorithm>
-#include <system_error>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <unordered_map>
 #include <vector>
 
@@ -94,7 +94,9 @@ class NotifierHub final : public FdWatcher {
             ready = readiness::Readable | readiness::Writable;
         struct Scope {
             NotifierHub& hub;
-            explicit Scope(NotifierHub& its) noexcept : hub(its), outermost(!its.inDispatch_) { hub.inDispatch_ = true; }
+            explicit Scope(NotifierHub& its) noexcept : hub(its), outermost(!its.inDispatch_) {
+                hub.inDispatch_ = true;
+            }
             Scope(const Scope&) = delete;
             Scope& operator=(const Scope&) = delete;
             ~Scope() {
@@ -145,7 +147,8 @@ bool FdNotifier::setEnabled(bool enabled) {
     enabled_ = error == 0;
     if (error != 0)
         logMessage(LogLevel::Warning, "halyard.core",
-                   "FdNotifier: cannot watch descriptor " + std::to_string(descriptor_) + ": " + std::generic_category().message(error));
+                   "FdNotifier: cannot watch descriptor " + std::to_string(descriptor_) + ": " +
+                       std::generic_category().message(error));
     return enabled_;
 }
 

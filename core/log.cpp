@@ -91,8 +91,7 @@ namespace {
 
 // The signals know no logger: they hand their sentences over.
 [[maybe_unused]] const bool signalsLogHere = [] {
-    detail::setMisuseHandler(
-        [](const char* sentence) { logMessage(LogLevel::Warning, "halyard.signals", sentence); });
+    detail::setMisuseHandler([](const char* sentence) { logMessage(LogLevel::Warning, "halyard.signals", sentence); });
     return true;
 }();
 

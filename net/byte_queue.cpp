@@ -72,9 +72,10 @@ constinit thread_local ByteQueue::Segment* ByteQueue::Pool::free_ = nullptr;
 constinit thread_local std::size_t ByteQueue::Pool::count_ = 0;
 constinit thread_local std::size_t ByteQueue::Pool::limit_ = 8;
 
-ByteQueue::ByteQueue(ByteQueue&& other) noexcept :
-    head_(std::exchange(other.head_, nullptr)), tail_(std::exchange(other.tail_, nullptr)),
-    size_(std::exchange(other.size_, 0)) {}
+ByteQueue::ByteQueue(ByteQueue&& other) noexcept
+    : head_(std::exchange(other.head_, nullptr)),
+      tail_(std::exchange(other.tail_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 ByteQueue& ByteQueue::operator=(ByteQueue&& other) noexcept {
     std::swap(head_, other.head_);

@@ -196,8 +196,8 @@ void HostAddress::setScopeId(std::uint32_t scopeId) noexcept {
 std::optional<std::uint32_t> HostAddress::toIPv4() const noexcept {
     if (!std::equal(mappedPrefix.begin(), mappedPrefix.end(), bytes_.begin()))
         return std::nullopt;
-    return std::uint32_t{bytes_[12]} << 24 | std::uint32_t{bytes_[13]} << 16 |
-           std::uint32_t{bytes_[14]} << 8 | bytes_[15];
+    return std::uint32_t{bytes_[12]} << 24 | std::uint32_t{bytes_[13]} << 16 | std::uint32_t{bytes_[14]} << 8 |
+           bytes_[15];
 }
 
 std::size_t HostAddress::toSockaddr(sockaddr_storage& storage, std::uint16_t port) const noexcept {

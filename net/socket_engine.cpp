@@ -26,7 +26,8 @@ std::uint32_t SocketEngine::wait(std::uint32_t wanted, std::optional<Time> until
     for (;;) {
         timespec rest{};
         if (until) {
-            const auto left = std::max(*until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration(0));
+            const auto left =
+                std::max(*until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration(0));
             const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
             rest.tv_sec = seconds.count();
             rest.tv_nsec = std::chrono::nanoseconds(left - seconds).count();

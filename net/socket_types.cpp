@@ -36,8 +36,7 @@ constexpr std::array descriptions{
                 std::errc::operation_not_supported},
     Description{UnfinishedSocketOperation, "UnfinishedSocketOperation", "the operation is still in progress",
                 std::errc::operation_in_progress},
-    Description{ProxyAuthenticationRequired, "ProxyAuthenticationRequired",
-                "the proxy requires authentication"},
+    Description{ProxyAuthenticationRequired, "ProxyAuthenticationRequired", "the proxy requires authentication"},
     Description{ProxyConnectionRefused, "ProxyConnectionRefused", "the proxy refused the connection",
                 std::errc::connection_refused},
     Description{ProxyConnectionClosed, "ProxyConnectionClosed", "the proxy closed the connection too early",
@@ -90,9 +89,7 @@ const std::error_category& socketCategory() noexcept {
     return category;
 }
 
-std::error_code make_error_code(SocketError error) noexcept {
-    return {static_cast<int>(error), socketCategory()};
-}
+std::error_code make_error_code(SocketError error) noexcept { return {static_cast<int>(error), socketCategory()}; }
 
 SocketError socketErrorFromErrno(int errorNumber) noexcept {
     switch (errorNumber) {

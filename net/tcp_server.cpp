@@ -46,7 +46,8 @@ bool TcpServer::listen(const HostAddress& address, std::uint16_t port) {
     if (error == 0)
         error = engine->observe(readiness::Readable);
     if (error != 0) {
-        setError(socketErrorFromErrno(error), "cannot listen at " + local_.toString() + ": " + std::generic_category().message(error));
+        setError(socketErrorFromErrno(error),
+                 "cannot listen at " + local_.toString() + ": " + std::generic_category().message(error));
         return false;
     }
     startListening(std::move(engine));
@@ -109,7 +110,8 @@ std::uint16_t TcpServer::serverPort() const { return isListening() ? engine_->lo
 
 int TcpServer::socketDescriptor() const noexcept { return isListening() ? engine_->descriptor() : -1; }
 
-// --- accepting ------------------------------------------------------------------------------------------------------------
+// --- accepting
+// ------------------------------------------------------------------------------------------------------------
 
 /// Forgets who died while waiting: at the front at once, behind it when they would be counted.
 bool TcpServer::hasRoom() const {
@@ -181,7 +183,8 @@ bool TcpServer::acceptFailed(int cause) {
     observe();
     if (std::exchange(inErrorEpisode_, true))
         return false;
-    setError(socketErrorFromErrno(cause), "cannot accept at " + local_.toString() + ": " + std::generic_category().message(cause));
+    setError(socketErrorFromErrno(cause),
+             "cannot accept at " + local_.toString() + ": " + std::generic_category().message(cause));
     logMessage(LogLevel::Warning, "halyard.net", errorText_);
     acceptError(error_);
     return false;
@@ -242,7 +245,8 @@ void TcpServer::setMaxPendingConnections(int count) {
     observe();
 }
 
-// --- waiting --------------------------------------------------------------------------------------------------------------
+// --- waiting
+// --------------------------------------------------------------------------------------------------------------
 
 bool TcpServer::waitForNewConnection(int msec, bool* timedOut) {
     bool timeIsOver = false;
@@ -264,7 +268,8 @@ bool TcpServer::waitForNewConnection(int msec, bool* timedOut) {
             if (error == 0)
                 setError(SocketError::SocketTimeout, "no client came to " + local_.toString() + " in time");
             else
-                setError(socketErrorFromErrno(error), "cannot wait for a client: " + std::generic_category().message(error));
+                setError(socketErrorFromErrno(error),
+                         "cannot wait for a client: " + std::generic_category().message(error));
             return false;
         }
         const std::uint32_t before = arrivals_;

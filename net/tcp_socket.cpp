@@ -19,7 +19,8 @@ TcpSocket::TcpSocket(Object* parent) : Object(parent) {}
 
 TcpSocket::~TcpSocket() = default;
 
-// --- beginning ----------------------------------------------------------------------------------------------------------
+// --- beginning
+// ----------------------------------------------------------------------------------------------------------
 
 /// Forgets the connection before, makes the engine of the next.
 void TcpSocket::begin(const Endpoint& peer) {
@@ -135,7 +136,8 @@ void TcpSocket::startReading() {
     observe();
 }
 
-// --- what the loop tells --------------------------------------------------------------------------------------------------
+// --- what the loop tells
+// --------------------------------------------------------------------------------------------------
 
 void TcpSocket::engineReady(std::uint32_t ready) {
     // Nearly always: there is something to read and nothing else to do. Without this way a message costs 60 more.
@@ -228,7 +230,8 @@ void TcpSocket::peerEnded(int cause) {
         leave();
 }
 
-// --- ending -------------------------------------------------------------------------------------------------------------
+// --- ending
+// -------------------------------------------------------------------------------------------------------------
 
 void TcpSocket::disconnectFromHost() {
     if (state_ == SocketState::HostLookup || state_ == SocketState::Connecting)
@@ -293,7 +296,8 @@ void TcpSocket::finish(bool reset) {
         inFarewell_ = false;
 }
 
-// --- reading ------------------------------------------------------------------------------------------------------------
+// --- reading
+// ------------------------------------------------------------------------------------------------------------
 
 /// After the user took something: a full buffer has room again.
 void TcpSocket::taken() {
@@ -339,7 +343,8 @@ void TcpSocket::setReadBufferSize(std::size_t bytes) {
     observe();
 }
 
-// --- writing ------------------------------------------------------------------------------------------------------------
+// --- writing
+// ------------------------------------------------------------------------------------------------------------
 
 bool TcpSocket::mayWrite() {
     if (state_ == SocketState::Unconnected || (leaving_ && peerHasEnded_)) {
@@ -455,7 +460,8 @@ bool TcpSocket::flush() {
     return true;
 }
 
-// --- what to watch for --------------------------------------------------------------------------------------------------
+// --- what to watch for
+// --------------------------------------------------------------------------------------------------
 
 std::uint32_t TcpSocket::interest() const noexcept {
     std::uint32_t wanted = readiness::None;
@@ -475,7 +481,8 @@ void TcpSocket::observe() {
     }
 }
 
-// --- waiting --------------------------------------------------------------------------------------------------------------
+// --- waiting
+// --------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -562,7 +569,8 @@ bool TcpSocket::waitForDisconnected(int msec) {
     });
 }
 
-// --- what it is -----------------------------------------------------------------------------------------------------------
+// --- what it is
+// -----------------------------------------------------------------------------------------------------------
 
 void TcpSocket::setState(SocketState state) {
     if (state == state_)

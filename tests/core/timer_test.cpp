@@ -84,7 +84,6 @@ TEST_CASE("a repeating timer keeps its beat") {
     CHECK(timer.start(5ms));
     CHECK(timer.isActive());
     CHECK(timer.interval() == 5ms);
-    CHECK(timer.remainingTime() > 0ms);
     CHECK(timer.remainingTime() <= 5ms);
     CHECK(pumpUntil([&] { return fired == 6; }));
     CHECK(Clock::now() - begin >= 30ms);
@@ -133,6 +132,8 @@ TEST_CASE("start restarts, with the interval it has or with another") {
     timer.setSingleShot(true);
     timer.timeout.connect([&] { ++fired; });
     timer.start(1h);
+    CHECK(timer.remainingTime() > 30min);
+    CHECK(timer.remainingTime() <= 1h);
     CHECK(timer.start(5ms));
     CHECK(timer.remainingTime() <= 5ms);
     CHECK(pumpUntil([&] { return fired == 1; }));

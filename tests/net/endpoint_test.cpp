@@ -102,8 +102,7 @@ TEST_CASE("an endpoint without an address has no text") {
 TEST_CASE("random endpoints parse back from their text") {
     std::mt19937 random(20240605);
     for (int i = 0; i < 10000; ++i) {
-        Endpoint endpoint{HostAddress(static_cast<std::uint32_t>(random())),
-                          static_cast<std::uint16_t>(random())};
+        Endpoint endpoint{HostAddress(static_cast<std::uint32_t>(random())), static_cast<std::uint16_t>(random())};
         REQUIRE(parseEndpoint(endpoint.toString()) == endpoint);
         auto bytes = endpoint.address.toIPv6();
         bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());

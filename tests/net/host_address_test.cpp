@@ -27,16 +27,14 @@ static_assert(std::is_nothrow_constructible_v<HostAddress, HostAddress::Special>
 static_assert(std::is_nothrow_constructible_v<HostAddress, std::uint32_t>);
 static_assert(std::is_nothrow_constructible_v<HostAddress, const Bytes&>);
 static_assert(std::is_nothrow_constructible_v<HostAddress, const sockaddr*>);
-static_assert(std::is_constructible_v<HostAddress, const char*> &&
-              std::is_constructible_v<HostAddress, std::string>);
+static_assert(std::is_constructible_v<HostAddress, const char*> && std::is_constructible_v<HostAddress, std::string>);
 static_assert(std::is_convertible_v<HostAddress::Special, HostAddress>);
 static_assert(!std::is_convertible_v<std::string_view, HostAddress>);
 static_assert(!std::is_convertible_v<std::uint32_t, HostAddress>);
 static_assert(!std::is_convertible_v<const sockaddr*, HostAddress>);
 static_assert(noexcept(HostAddress() == HostAddress()) && noexcept(HostAddress() <=> HostAddress()));
 static_assert(sizeof(HostAddress) <= 24);
-static_assert(HostAddress(HostAddress::LocalHost) == HostAddress(0x7f000001u),
-              "usable in constant expressions");
+static_assert(HostAddress(HostAddress::LocalHost) == HostAddress(0x7f000001u), "usable in constant expressions");
 
 namespace {
 
@@ -476,19 +474,17 @@ TEST_CASE("a sockaddr is read at any alignment") {
 }
 
 TEST_CASE("addresses order by family, then number, then scope") {
-    const std::vector<HostAddress> ordered = {HostAddress(),          HostAddress("0.0.0.0"),
-                                              HostAddress("9.0.0.1"), HostAddress("10.0.0.0"),
-                                              HostAddress("::"),      HostAddress("::ffff:0.0.0.0"),
-                                              HostAddress("fe80::1"), HostAddress("fe80::1%8"),
-                                              HostAddress("fe80::2"), HostAddress(HostAddress::Any)};
+    const std::vector<HostAddress> ordered = {
+        HostAddress(),          HostAddress("0.0.0.0"),        HostAddress("9.0.0.1"), HostAddress("10.0.0.0"),
+        HostAddress("::"),      HostAddress("::ffff:0.0.0.0"), HostAddress("fe80::1"), HostAddress("fe80::1%8"),
+        HostAddress("fe80::2"), HostAddress(HostAddress::Any)};
     CHECK(std::is_sorted(ordered.begin(), ordered.end()));
     CHECK(std::set<HostAddress>(ordered.begin(), ordered.end()).size() == ordered.size());
     CHECK(std::unordered_set<HostAddress>(ordered.begin(), ordered.end()).size() == ordered.size());
 }
 
 TEST_CASE("equal addresses hash alike, and neighbours apart") {
-    CHECK(std::hash<HostAddress>{}(HostAddress("127.0.0.1")) ==
-          std::hash<HostAddress>{}(HostAddress::LocalHost));
+    CHECK(std::hash<HostAddress>{}(HostAddress("127.0.0.1")) == std::hash<HostAddress>{}(HostAddress::LocalHost));
     std::set<std::size_t> hashes;
     for (std::uint32_t number = 0; number < 4096; ++number)
         hashes.insert(std::hash<HostAddress>{}(HostAddress(0x0a000000u + number)));
@@ -527,8 +523,7 @@ TEST_CASE("random subnets agree with arithmetic on the bits") {
         const int length = static_cast<int>(random() % 33);
         const std::uint32_t mask = length == 0 ? 0 : ~std::uint32_t{0} << (32 - length);
         const std::uint32_t other = number ^ (std::uint32_t{1} << random() % 32);
-        REQUIRE(HostAddress(number).isInSubnet(HostAddress(other), length) ==
-                (((number ^ other) & mask) == 0));
+        REQUIRE(HostAddress(number).isInSubnet(HostAddress(other), length) == (((number ^ other) & mask) == 0));
         const auto parsed =
             HostAddress::parseSubnet(HostAddress(number).toString() + '/' + HostAddress(mask).toString());
         REQUIRE(parsed == std::pair(HostAddress(number), length));

@@ -114,9 +114,7 @@ class PlainSocket {
         close();
     }
 
-    void setBuffer(int option, int bytes) const {
-        ::setsockopt(descriptor_, SOL_SOCKET, option, &bytes, sizeof bytes);
-    }
+    void setBuffer(int option, int bytes) const { ::setsockopt(descriptor_, SOL_SOCKET, option, &bytes, sizeof bytes); }
 
     static sockaddr_in loopback(std::uint16_t port) noexcept {
         sockaddr_in name{};

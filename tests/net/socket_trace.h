@@ -31,5 +31,4 @@ class SocketTrace {
     std::string text_;
 };
 
-
 } // namespace halyard::test

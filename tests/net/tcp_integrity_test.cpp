@@ -59,7 +59,8 @@ TEST_CASE("every byte arrives, in pieces of all sizes, through small kernel buff
     bool right = true;
     const auto feed = [&] {
         while (sent != all && pair.near->bytesToWrite() < 256 * 1024) {
-            const std::size_t size = std::min<std::size_t>(all - sent, 1 + random() % (random() % 10 == 0 ? 100'000 : 2000));
+            const std::size_t size =
+                std::min<std::size_t>(all - sent, 1 + random() % (random() % 10 == 0 ? 100'000 : 2000));
             std::string text = piece(sent, size);
             const std::ptrdiff_t taken =
                 random() % 2 == 0 ? pair.near->write(std::string_view(text)) : pair.near->write(std::move(text));

@@ -95,7 +95,8 @@ const std::array<Attach, 10> signalsOfSocket{{
          });
      }},
     {"errorOccurred", [](Scene& s, std::function<void()> f) { s.socket->errorOccurred.connect(std::move(f)); }},
-    {"destroyed", [](Scene& s, std::function<void()> f) {
+    {"destroyed",
+     [](Scene& s, std::function<void()> f) {
          // The socket is no socket any more: only what does not touch it is left to do.
          s.socket->destroyed.connect([&s] { ++s.calls; });
          (void)f;

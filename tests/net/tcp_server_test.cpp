@@ -348,7 +348,8 @@ TEST_CASE("a nested loop in a slot of newConnection accepts further clients") {
     CHECK(deepest == 3);
 }
 
-// --- waiting --------------------------------------------------------------------------------------------------------------
+// --- waiting
+// --------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("waiting on a server that does not listen is false, not timed out, and no error") {
     TcpServer server;
@@ -401,7 +402,8 @@ TEST_CASE("a wait runs direct slots of the server and nothing else of the applic
     int queued = 0;
     int direct = 0;
     EventLoop::current()->post([&] { ++tasks; });
-    server.newConnection.connect(&server, [&] { ++queued; }, ConnectionType::Queued);
+    server.newConnection.connect(
+        &server, [&] { ++queued; }, ConnectionType::Queued);
     server.newConnection.connect([&] { ++direct; });
     const PlainSocket client = PlainSocket::connectedTo(server.serverPort());
     CHECK(server.waitForNewConnection(5000));
@@ -478,7 +480,8 @@ TEST_CASE("a server works in a plain thread that runs no loop") {
     CHECK(received == "from the thread");
 }
 
-// --- storms and exhaustion ------------------------------------------------------------------------------------------------
+// --- storms and exhaustion
+// ------------------------------------------------------------------------------------------------
 
 TEST_CASE("a thousand clients that reset before they are taken harm nobody") {
     TcpServer server;
@@ -524,7 +527,8 @@ TEST_CASE("without a descriptor left the server says so once, rests, and loses n
             TcpServer server;
             int errors = 0;
             int announced = 0;
-            server.acceptError.connect([&](SocketError error) { errors += error == SocketError::SocketResource ? 1 : 100; });
+            server.acceptError.connect(
+                [&](SocketError error) { errors += error == SocketError::SocketResource ? 1 : 100; });
             server.newConnection.connect([&] { ++announced; });
             if (!server.listen(HostAddress::LocalHost))
                 return;
@@ -551,7 +555,8 @@ TEST_CASE("without a descriptor left the server says so once, rests, and loses n
                 return;
             fillers.clear();
             status = pumpUntil([&] { return announced == 3; }) && errors == 1 ? 0 : 2;
-        }).join();
+        })
+            .join();
         ::_exit(status);
     }
     int status = -1;

@@ -140,7 +140,8 @@ TEST_CASE("a wait runs nothing of the application but direct slots of its socket
     timer.timeout.connect([&] { ++others; });
     timer.start(0ms);
     EventLoop::current()->post([&] { ++others; });
-    pair.near->readyRead.connect(pair.near.get(), [&] { ++others; }, ConnectionType::Queued);
+    pair.near->readyRead.connect(
+        pair.near.get(), [&] { ++others; }, ConnectionType::Queued);
     pair.near->readyRead.connect([&] { ++direct; });
     pair.far->write("x");
     CHECK(pair.near->waitForReadyRead(5000));

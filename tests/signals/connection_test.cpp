@@ -16,15 +16,13 @@ namespace {
 static_assert(sizeof(Connection) == 16);
 static_assert(std::is_trivially_copyable_v<Connection> && std::is_trivially_destructible_v<Connection>);
 static_assert(std::is_nothrow_default_constructible_v<Connection>);
-static_assert(std::is_nothrow_copy_constructible_v<Connection> &&
-              std::is_nothrow_copy_assignable_v<Connection>);
+static_assert(std::is_nothrow_copy_constructible_v<Connection> && std::is_nothrow_copy_assignable_v<Connection>);
 static_assert(noexcept(std::declval<Connection&>().disconnect()));
 static_assert(noexcept(std::declval<const Connection&>().isConnected()));
 static_assert(std::is_same_v<decltype(std::declval<Connection&>().disconnect()), bool>);
 
 static_assert(sizeof(ScopedConnection) == sizeof(Connection));
-static_assert(!std::is_copy_constructible_v<ScopedConnection> &&
-              !std::is_copy_assignable_v<ScopedConnection>);
+static_assert(!std::is_copy_constructible_v<ScopedConnection> && !std::is_copy_assignable_v<ScopedConnection>);
 static_assert(std::is_nothrow_move_constructible_v<ScopedConnection>);
 static_assert(std::is_nothrow_move_assignable_v<ScopedConnection>);
 static_assert(std::is_nothrow_default_constructible_v<ScopedConnection>);
@@ -75,12 +73,8 @@ TEST_CASE("a handle knows when either end is gone") {
     auto s = std::make_unique<Signal<>>();
     auto listener = std::make_unique<Listener>();
     Connection handle = s->connect(listener.get(), &Listener::hear);
-    SUBCASE("the signal, alone with it") {
-        s.reset();
-    }
-    SUBCASE("the receiver, alone with it") {
-        listener.reset();
-    }
+    SUBCASE("the signal, alone with it") { s.reset(); }
+    SUBCASE("the receiver, alone with it") { listener.reset(); }
     SUBCASE("the signal, with others") {
         s->connect([] {});
         s.reset();
@@ -99,9 +93,7 @@ TEST_CASE("a handle knows when either end is gone") {
         s.reset();
         listener.reset();
     }
-    SUBCASE("by a disconnect that names no handle") {
-        s->disconnect(listener.get(), &Listener::hear);
-    }
+    SUBCASE("by a disconnect that names no handle") { s->disconnect(listener.get(), &Listener::hear); }
     CHECK_FALSE(handle.isConnected());
     CHECK_FALSE(handle.isBlocked());
     CHECK_FALSE(handle.disconnect());

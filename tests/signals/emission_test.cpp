@@ -15,12 +15,9 @@ using namespace halyard;
 
 namespace {
 
-static_assert(!std::is_copy_constructible_v<detail::LinkWalk> &&
-              !std::is_move_constructible_v<detail::LinkWalk>);
-static_assert(!std::is_copy_constructible_v<detail::ListWalk> &&
-              !std::is_move_constructible_v<detail::ListWalk>);
-static_assert(!noexcept(std::declval<const Signal<int>&>()(1)),
-              "what a slot throws leaves through the emission");
+static_assert(!std::is_copy_constructible_v<detail::LinkWalk> && !std::is_move_constructible_v<detail::LinkWalk>);
+static_assert(!std::is_copy_constructible_v<detail::ListWalk> && !std::is_move_constructible_v<detail::ListWalk>);
+static_assert(!noexcept(std::declval<const Signal<int>&>()(1)), "what a slot throws leaves through the emission");
 
 /// A receiver that writes down its name when it is called, and then does what the test gave it to do.
 struct Actor : Tracked {
@@ -112,9 +109,7 @@ TEST_CASE("a lambda that disconnects itself may still use its captures") {
         s.connect([] {});
         seen = word;
     };
-    SUBCASE("alone") {
-        self = s.connect(slot);
-    }
+    SUBCASE("alone") { self = s.connect(slot); }
     SUBCASE("among others") {
         s.connect([] {});
         self = s.connect(slot);
@@ -135,9 +130,7 @@ TEST_CASE("a small lambda that disconnects itself may still use its captures") {
         CHECK(shared.self.disconnect());
         shared.number = ++number;
     };
-    SUBCASE("alone") {
-        shared.self = s.connect(slot);
-    }
+    SUBCASE("alone") { shared.self = s.connect(slot); }
     SUBCASE("among others") {
         s.connect([] {});
         shared.self = s.connect(slot);
@@ -223,9 +216,7 @@ TEST_CASE("a running lambda may connect a hundred others") {
         grow = false;
         seen = word;
     };
-    SUBCASE("alone") {
-        s.connect(slot);
-    }
+    SUBCASE("alone") { s.connect(slot); }
     SUBCASE("among others") {
         s.connect([] {});
         s.connect(slot);
@@ -289,9 +280,7 @@ TEST_CASE("a lambda may delete its context and then use its captures") {
         context.reset();
         seen = word;
     };
-    SUBCASE("alone") {
-        s.connect(context.get(), slot);
-    }
+    SUBCASE("alone") { s.connect(context.get(), slot); }
     SUBCASE("among others") {
         s.connect([] {});
         s.connect(context.get(), slot);
@@ -330,9 +319,7 @@ TEST_CASE("a lambda may delete the signal and then use its captures") {
         s.reset();
         seen = word;
     };
-    SUBCASE("alone") {
-        s->connect(slot);
-    }
+    SUBCASE("alone") { s->connect(slot); }
     SUBCASE("among others") {
         s->connect([] {});
         s->connect(slot);
@@ -420,9 +407,7 @@ TEST_CASE("a slot may disconnect itself at the bottom of a hundred nested emissi
         CHECK(word == "captured, and wanted on all hundred levels");
         ++completed;
     };
-    SUBCASE("alone") {
-        self = s.connect(slot);
-    }
+    SUBCASE("alone") { self = s.connect(slot); }
     SUBCASE("before another") {
         self = s.connect(slot);
         s.connect([&] { ++other; });
@@ -439,9 +424,8 @@ TEST_CASE("a slot may disconnect itself deep down and its object be deleted afte
     std::string calls;
     auto actor = std::make_unique<Actor>('A', calls);
     const std::array<Connection, 2> made{
-        sender->one.connect(
-            actor.get(),
-            [&](int n) { n == 0 ? void(sender->one.disconnect(actor.get())) : sender->one(n - 1); }),
+        sender->one.connect(actor.get(),
+                            [&](int n) { n == 0 ? void(sender->one.disconnect(actor.get())) : sender->one(n - 1); }),
         sender->one.connect(actor.get(), [&](int) { calls += 'x'; })};
     sender->one(100);
     CHECK(calls.empty());
@@ -733,9 +717,7 @@ TEST_CASE("a slot behind a relay may delete either signal, or both") {
     std::function<void()> action;
     bool withOthers = false;
     SUBCASE("alone") {}
-    SUBCASE("among others") {
-        withOthers = true;
-    }
+    SUBCASE("among others") { withOthers = true; }
     if (withOthers)
         first->connect([&] { calls += 'a'; });
     first->connect(*next);

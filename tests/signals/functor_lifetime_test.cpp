@@ -235,12 +235,11 @@ TEST_CASE("a running functor outlives all that a slot can end") {
         Stage stage;
         std::string seen;
         fill(*stage.s, place.before);
-        stage.self =
-            stage.s->connect(stage.context.get(), [&, counted = Counted(), word = std::string("captured")] {
-                end(stage);
-                CHECK(Counted::alive == 1);
-                seen = word;
-            });
+        stage.self = stage.s->connect(stage.context.get(), [&, counted = Counted(), word = std::string("captured")] {
+            end(stage);
+            CHECK(Counted::alive == 1);
+            seen = word;
+        });
         fill(*stage.s, place.after);
         (*stage.s)();
         CHECK(seen == "captured");
@@ -389,16 +388,12 @@ TEST_CASE("the destructor of a functor may end further functors, whose destructo
                 chain[i + 1].disconnect();
         }));
     }
-    SUBCASE("from outside") {
-        chain[0].disconnect();
-    }
+    SUBCASE("from outside") { chain[0].disconnect(); }
     SUBCASE("in an emission") {
         s.connect([&] { chain[0].disconnect(); });
         s();
     }
-    SUBCASE("all at once") {
-        s.disconnectAll();
-    }
+    SUBCASE("all at once") { s.disconnectAll(); }
     CHECK(ended == chain.size());
     s();
 }
@@ -429,8 +424,7 @@ TEST_CASE("the destructor of a functor may delete the signal") {
                     s->connect(Counted());
                 }
                 Connection connection;
-                connection =
-                    s->connect(context.get(), Parting([&] { s.reset(); }, [&] { connection.disconnect(); }));
+                connection = s->connect(context.get(), Parting([&] { s.reset(); }, [&] { connection.disconnect(); }));
                 if (!alone)
                     fill(*s, place.after);
                 switch (how) {
@@ -459,9 +453,7 @@ TEST_CASE("the destructor of a functor may delete the signal") {
 TEST_CASE("the destructor of a functor may delete another signal, and a receiver") {
     bool signalDies = false;
     SUBCASE("when all is disconnected") {}
-    SUBCASE("when its signal dies") {
-        signalDies = true;
-    }
+    SUBCASE("when its signal dies") { signalDies = true; }
     for (const Place& place : places) {
         auto s = std::make_unique<Signal<>>();
         auto other = std::make_unique<Signal<>>();

@@ -261,9 +261,7 @@ TEST_CASE("the death of the receiver takes queued calls back") {
         listener.get(), [&](int n) { seen.push_back(n); }, queued);
     (*s)(1);
     SUBCASE("while the signal lives") {}
-    SUBCASE("when the signal is gone already") {
-        s.reset();
-    }
+    SUBCASE("when the signal is gone already") { s.reset(); }
     listener.reset();
     CHECK(executor.waiting() == 2);
     executor.run();
@@ -305,12 +303,8 @@ TEST_CASE("blocking does not take queued calls back, and queues no new ones") {
     Listener listener;
     Connection connection = sender.changed.connect(&listener, &Listener::hear, queued);
     sender.changed(1);
-    SUBCASE("the connection") {
-        connection.setBlocked(true);
-    }
-    SUBCASE("the sender's signals") {
-        sender.setSignalsBlocked(true);
-    }
+    SUBCASE("the connection") { connection.setBlocked(true); }
+    SUBCASE("the sender's signals") { sender.setSignalsBlocked(true); }
     sender.changed(2);
     executor.run();
     CHECK(listener.heard == Ints{1});
@@ -563,9 +557,7 @@ TEST_CASE("an argument may do anything when a dropped call destroys it") {
         s.reset();
         listener.reset();
     }));
-    SUBCASE("dropped") {
-        executor.dropAll();
-    }
+    SUBCASE("dropped") { executor.dropAll(); }
     SUBCASE("run") {
         executor.run();
         CHECK(calls == 1);
@@ -607,8 +599,7 @@ TEST_CASE("a queued slot of a signal whose arguments cannot be copied is refused
     Signal<int, std::unique_ptr<int>> s;
     Listener listener;
     CHECK_FALSE(s.connect(&listener, &Listener::hear, queued).isConnected());
-    CHECK(misuse.sentences() ==
-          std::vector<std::string>{"connect: a queued slot needs arguments that can be copied"});
+    CHECK(misuse.sentences() == std::vector<std::string>{"connect: a queued slot needs arguments that can be copied"});
     CHECK(s.connectionCount() == 0);
     s.connect(&listener, &Listener::hear);
     s(1, nullptr);

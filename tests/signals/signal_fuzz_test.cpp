@@ -337,8 +337,7 @@ class World {
     void connectRelay() {
         const std::size_t from = anySender();
         const std::size_t to = anySender();
-        if (from >= to || senders_[from] == nullptr || senders_[to] == nullptr ||
-            models_[from]->links.size() > 18)
+        if (from >= to || senders_[from] == nullptr || senders_[to] == nullptr || models_[from]->links.size() > 18)
             return;
         auto link = std::make_shared<Link>();
         link->id = nextId_++;
@@ -357,9 +356,7 @@ class World {
             links_[pick(64)] = link;
     }
 
-    LinkPtr anyLink() {
-        return links_.empty() ? nullptr : links_[pick(static_cast<std::uint32_t>(links_.size()))];
-    }
+    LinkPtr anyLink() { return links_.empty() ? nullptr : links_[pick(static_cast<std::uint32_t>(links_.size()))]; }
 
     void disconnectHandle() {
         const LinkPtr link = anyLink();
@@ -378,8 +375,7 @@ class World {
         if (senders_[from] == nullptr || receiver == nullptr)
             return;
         const int serial = receiver->serial;
-        const std::size_t count =
-            endWhere(*models_[from], [=](const Link& l) { return l.receiver == serial; });
+        const std::size_t count = endWhere(*models_[from], [=](const Link& l) { return l.receiver == serial; });
         expect(senders_[from]->changed.disconnect(receiver) == count, "disconnect(receiver) counted wrong");
     }
 
@@ -390,8 +386,8 @@ class World {
             return;
         const int member = static_cast<int>(pick(4));
         const int serial = receiver->serial;
-        const std::size_t count = endWhere(
-            *models_[from], [=](const Link& l) { return l.receiver == serial && l.member == member; });
+        const std::size_t count =
+            endWhere(*models_[from], [=](const Link& l) { return l.receiver == serial && l.member == member; });
         Signal<int>& s = senders_[from]->changed;
         const std::size_t ended = member == 0   ? s.disconnect(receiver, &Receiver::first)
                                   : member == 1 ? s.disconnect(receiver, &Receiver::second)
@@ -416,8 +412,7 @@ class World {
         link->handle.setBlocked(blocked);
         if (link->signal != nullptr)
             link->blocked = blocked;
-        expect(link->handle.isBlocked() == (link->signal != nullptr && blocked),
-               "isBlocked() gave a wrong answer");
+        expect(link->handle.isBlocked() == (link->signal != nullptr && blocked), "isBlocked() gave a wrong answer");
     }
 
     void silence() {
@@ -528,8 +523,7 @@ class World {
                        "connectionCount() is wrong");
         for (const LinkPtr& each : links_) {
             expect(each->handle.isConnected() == (each->signal != nullptr), "isConnected() is wrong");
-            expect(each->handle.isBlocked() == (each->signal != nullptr && each->blocked),
-                   "isBlocked() is wrong");
+            expect(each->handle.isBlocked() == (each->signal != nullptr && each->blocked), "isBlocked() is wrong");
         }
         expect(frames_.empty(), "an emission is left over");
         expect(posted_.size() == executor_.waiting(), "the queue has a wrong length");
@@ -578,18 +572,10 @@ class World {
 };
 
 // A member function may delete its object: nothing of it is touched after the report.
-void Receiver::first(int value) {
-    world.called(-1, serial, 0, value);
-}
-void Receiver::second(int value) const {
-    world.called(-1, serial, 1, value);
-}
-void Receiver::third(int value) {
-    world.called(-1, serial, 2, value);
-}
-void Receiver::none() {
-    world.called(-1, serial, 3, -1);
-}
+void Receiver::first(int value) { world.called(-1, serial, 0, value); }
+void Receiver::second(int value) const { world.called(-1, serial, 1, value); }
+void Receiver::third(int value) { world.called(-1, serial, 2, value); }
+void Receiver::none() { world.called(-1, serial, 3, -1); }
 
 CountedSlot::~CountedSlot() {
     --alive;

@@ -32,12 +32,8 @@ static_assert(std::is_invocable_v<const Signal<std::string>&, const char*>);
 static_assert(std::is_void_v<std::invoke_result_t<const Signal<int>&, int>>);
 
 int freeSum = 0;
-void addFreely(int n) {
-    freeSum += n;
-}
-void addFreelyToo(int n) noexcept {
-    freeSum += 10 * n;
-}
+void addFreely(int n) { freeSum += n; }
+void addFreelyToo(int n) noexcept { freeSum += 10 * n; }
 
 struct Listener : Tracked {
     Listener() = default;
@@ -634,8 +630,7 @@ TEST_CASE("a signal relays to another one") {
         Signal<int> fewer;
         Signal<double> converted;
         Signal<> none;
-        same.connect(
-            [&](int n, const std::string& word) { seen.push_back(n + static_cast<int>(word.size())); });
+        same.connect([&](int n, const std::string& word) { seen.push_back(n + static_cast<int>(word.size())); });
         fewer.connect([&](int n) { seen.push_back(n); });
         converted.connect([&](double d) { seen.push_back(static_cast<int>(d * 10)); });
         none.connect([&] { seen.push_back(0); });

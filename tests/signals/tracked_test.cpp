@@ -242,8 +242,7 @@ TEST_CASE("a guarded pointer lasts through the destructor of the derived part") 
 TEST_CASE("guarded pointers are null before the object's connections end") {
     struct OnEnd {
         OnEnd(const Pointer<Listener>& given, bool& result) : pointer(&given), wasNull(&result) {}
-        OnEnd(OnEnd&& other) noexcept
-            : pointer(std::exchange(other.pointer, nullptr)), wasNull(other.wasNull) {}
+        OnEnd(OnEnd&& other) noexcept : pointer(std::exchange(other.pointer, nullptr)), wasNull(other.wasNull) {}
         OnEnd& operator=(OnEnd&&) = delete;
         ~OnEnd() {
             if (pointer != nullptr)

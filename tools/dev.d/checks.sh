@@ -56,7 +56,7 @@ check_asan() {
 }
 
 check_tsan() {
-    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$root/tests/support/tsan.supp
     # Where the kernel scatters mappings more widely than this sanitizer expects, it works only without that.
     if setarch -R true 2>/dev/null; then
         set -- --wrapper 'setarch -R'

@@ -24,7 +24,7 @@ class HALYARD_API FdNotifier : public Object {
     Type type() const noexcept { return type_; }
 
     bool isEnabled() const noexcept { return enabled_; }
-    /// False where the descriptor cannot be watched; the reason is logged.
+    /// False where the descriptor cannot be watched, and on a foreign thread; the reason is logged.
     bool setEnabled(bool enabled);
 
     /// Emitted in every turn in which the descriptor is ready, until it is read, written, or the notifier disabled.

@@ -65,8 +65,7 @@ class HALYARD_API HostAddress {
     constexpr explicit HostAddress(std::uint32_t ipv4) noexcept;
 
     /// The IPv6 address of these bytes in network order. Mapped addresses stay IPv6.
-    constexpr explicit HostAddress(std::span<const std::uint8_t, 16> ipv6,
-                                   std::uint32_t scopeId = 0) noexcept;
+    constexpr explicit HostAddress(std::span<const std::uint8_t, 16> ipv6, std::uint32_t scopeId = 0) noexcept;
 
     /// The address in a `sockaddr_in` or a `sockaddr_in6`, its scope included. Null for a null pointer and
     /// for any other family. `address` must be as long as its family says.
@@ -145,8 +144,7 @@ class HALYARD_API HostAddress {
     friend constexpr bool operator==(const HostAddress&, const HostAddress&) noexcept = default;
 
     /// Orders by family (null, IPv4, IPv6, Any), then by number, then by scope.
-    friend constexpr std::strong_ordering operator<=>(const HostAddress&,
-                                                      const HostAddress&) noexcept = default;
+    friend constexpr std::strong_ordering operator<=>(const HostAddress&, const HostAddress&) noexcept = default;
 
   private:
     Protocol protocol_ = Protocol::Unknown;

@@ -64,9 +64,9 @@ enum class SocketError {
 /// The options of a socket. One that is set before there is a descriptor is kept and set then.
 /// @since 0.1
 enum class SocketOption {
-    LowDelay,      ///< 1: send small writes at once, without Nagle's algorithm (TCP_NODELAY); 0: gather them.
-    KeepAlive,     ///< 1: probe an idle peer (SO_KEEPALIVE); 0: do not.
-    KeepAliveIdle, ///< Seconds of idleness before the first probe (TCP_KEEPIDLE).
+    LowDelay,          ///< 1: send small writes at once, without Nagle's algorithm (TCP_NODELAY); 0: gather them.
+    KeepAlive,         ///< 1: probe an idle peer (SO_KEEPALIVE); 0: do not.
+    KeepAliveIdle,     ///< Seconds of idleness before the first probe (TCP_KEEPIDLE).
     KeepAliveInterval, ///< Seconds between probes (TCP_KEEPINTVL).
     KeepAliveCount,    ///< Unanswered probes until the connection is lost (TCP_KEEPCNT).
     UserTimeout,       ///< Seconds that sent data may stay unacknowledged (TCP_USER_TIMEOUT); 0: the system's

@@ -82,7 +82,8 @@ class HALYARD_API TcpServer : public Object, private EngineClient {
     /// Waits for a connection, without an event loop and with nothing else of the application running but direct slots
     /// of this server, for at most `msec` milliseconds: a negative time waits for ever, 0 only looks. True where
     /// hasPendingConnections() is. What came and was taken by a slot ends the wait too: false, and not timed out.
-    /// `timedOut` is always written; when the time is over, the error is SocketTimeout. Accepts while paused by the user.
+    /// `timedOut` is always written; when the time is over, the error is SocketTimeout. Accepts while paused by the
+    /// user.
     bool waitForNewConnection(int msec = 0, bool* timedOut = nullptr);
 
     /// The kernel's queue of connections that were not accepted yet, for the next listen(): the system's maximum

@@ -140,7 +140,16 @@ class HALYARD_API TcpSocket : public Object, private EngineClient {
 
     /// What went wrong, from which errorString() makes its sentence.
     struct Failure {
-        enum class What : std::uint8_t { Nothing, Connect, Connection, Closed, NotConnected, Busy, Descriptor, Timeout };
+        enum class What : std::uint8_t {
+            Nothing,
+            Connect,
+            Connection,
+            Closed,
+            NotConnected,
+            Busy,
+            Descriptor,
+            Timeout
+        };
         int cause = 0; ///< errno
         SocketError error = SocketError::None;
         What what = What::Nothing;

@@ -44,12 +44,12 @@ struct HALYARD_API Link {
     static constexpr std::size_t slotSize = 16;
 
     enum Flag : std::uint8_t {
-        Queued = 1,   ///< the slot is called through the receiver's executor
-        Blocked = 2,  ///< connected, but not called
-        Ended = 4,    ///< no longer connected
-        Revoked = 8,  ///< ended by a disconnect or by its receiver: queued calls are dropped
-        Orphan = 16,  ///< no list holds it any more: whoever uses it last frees it
-        InList = 32,  ///< stands in a LinkList
+        Queued = 1,  ///< the slot is called through the receiver's executor
+        Blocked = 2, ///< connected, but not called
+        Ended = 4,   ///< no longer connected
+        Revoked = 8, ///< ended by a disconnect or by its receiver: queued calls are dropped
+        Orphan = 16, ///< no list holds it any more: whoever uses it last frees it
+        InList = 32, ///< stands in a LinkList
     };
 
     std::uint32_t index = 0;      ///< its place in the LinkList
@@ -102,7 +102,7 @@ struct LinkList {
     bool untidy = false;          ///< something waits for the last walk to end
     SignalBase* signal = nullptr; ///< null once the signal is gone
     Tracked* owner = nullptr;
-    Link* relays = nullptr;     ///< the links that emit this signal
+    Link* relays = nullptr;      ///< the links that emit this signal
     std::vector<Array> outgrown; ///< arrays that a walk may still be on
 
     void append(Link& link);

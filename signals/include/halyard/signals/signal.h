@@ -92,8 +92,7 @@ class Signal : public SignalBase {
 
     /// Connects anything callable with the arguments or with the first few of them. It lives until it is
     /// disconnected or the signal dies.
-    template <class F>
-        requires(!std::is_base_of_v<SignalBase, std::remove_cvref_t<F>>)
+    template <detail::NotDerivedFrom<SignalBase> F>
     Connection connect(F&& slot) {
         detail::SlotMaker<std::decay_t<F>, Args...> maker(std::forward<F>(slot));
         return attach(maker);
@@ -101,8 +100,7 @@ class Signal : public SignalBase {
 
     /// Connects a member function; the connection ends with the receiver too. Refused, with a logged sentence and
     /// a handle that is not connected: a null receiver, a receiver that lives on another thread.
-    template <class R, class Slot>
-        requires std::is_member_function_pointer_v<Slot>
+    template <class R, detail::MemberFunction Slot>
     Connection connect(R* receiver, Slot slot, ConnectionType type = ConnectionType::Auto) {
         static_assert(std::is_base_of_v<Tracked, R>, "the receiver of a slot must be a halyard::Tracked");
         static_assert(std::is_base_of_v<typename detail::ClassOf<Slot>::type, R>,
@@ -113,8 +111,7 @@ class Signal : public SignalBase {
     }
 
     /// Connects anything callable; it ends with `context` too, and runs on its thread.
-    template <class F>
-        requires(!std::is_member_function_pointer_v<std::decay_t<F>>)
+    template <detail::NotMemberFunction F>
     Connection connect(Tracked* context, F&& slot, ConnectionType type = ConnectionType::Auto) {
         detail::SlotMaker<std::decay_t<F>, Args...> maker(std::forward<F>(slot));
         return attachTo(context, maker, type);
@@ -131,8 +128,7 @@ class Signal : public SignalBase {
     using SignalBase::disconnect;
 
     /// Ends the connections of this member function to `receiver`. How many there were.
-    template <class R, class Slot>
-        requires std::is_member_function_pointer_v<Slot>
+    template <class R, detail::MemberFunction Slot>
     std::size_t disconnect(R* receiver, Slot slot) noexcept {
         using Member = detail::MemberSlotFor<R, Slot>;
         const detail::SlotMaker<Member, Args...> wanted(Member{slot});

@@ -14,6 +14,13 @@
 /// From a callable to the Link that calls it. Nothing here is for users of signals.
 namespace halyard::detail {
 
+template <class F>
+concept MemberFunction = std::is_member_function_pointer_v<std::decay_t<F>>;
+template <class F>
+concept NotMemberFunction = !MemberFunction<F>;
+template <class F, class Base>
+concept NotDerivedFrom = !std::is_base_of_v<Base, std::remove_cvref_t<F>>;
+
 /// How an argument travels from the emission to the slot.
 template <class T>
 struct ParamOf {
@@ -44,9 +51,9 @@ struct ClassOf<Member T::*> {
 
 /// The same type for the same slot, through whichever derived class it was named.
 template <class R, class Slot>
-using MemberSlotFor =
-    MemberSlot<std::conditional_t<std::is_base_of_v<Tracked, typename ClassOf<Slot>::type>, typename ClassOf<Slot>::type, R>,
-               Slot>;
+using MemberSlotFor = MemberSlot<
+    std::conditional_t<std::is_base_of_v<Tracked, typename ClassOf<Slot>::type>, typename ClassOf<Slot>::type, R>,
+    Slot>;
 
 /// The next signal of a relay.
 template <class NextSignal>
@@ -54,10 +61,8 @@ struct RelaySlot {
     NextSignal* next;
 
     template <class... Args>
-        requires std::is_invocable_v<const NextSignal&, Args...>
-    void operator()(Args&&... args) const {
-        (*next)(std::forward<Args>(args)...);
-    }
+    requires std::is_invocable_v<const NextSignal&, Args...>
+    void operator()(Args&&... args) const { (*next)(std::forward<Args>(args)...); }
 };
 
 /// Whether F can be called with the first Count of Args.
@@ -66,7 +71,8 @@ constexpr bool takesFirst() {
     return []<std::size_t... I>(std::index_sequence<I...>) {
         using All = std::tuple<Args...>;
         return std::is_invocable_v<F&, std::tuple_element_t<I, All>...>;
-    }(std::make_index_sequence<Count>());
+    }
+    (std::make_index_sequence<Count>());
 }
 
 /// How many of Args F is called with: as many as it can take. −1 when it can be called with none of the choices.
@@ -75,14 +81,16 @@ constexpr int arity() {
     int found = -1;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         ((found = takesFirst<F, I, Args...>() ? static_cast<int>(I) : found), ...);
-    }(std::make_index_sequence<sizeof...(Args) + 1>());
+    }
+    (std::make_index_sequence<sizeof...(Args) + 1>());
     return found;
 }
 
 /// A slot of type F as its Link holds it: in the Link where it is small and trivial, else on the heap.
 template <class F>
-constexpr bool fitsLink = sizeof(F) <= Link::slotSize && alignof(F) <= alignof(void*) &&
-                          std::is_trivially_copyable_v<F> && std::is_trivially_destructible_v<F>;
+constexpr bool
+    fitsLink = sizeof(F) <= Link::slotSize &&
+               alignof(F) <= alignof(void*) && std::is_trivially_copyable_v<F>&& std::is_trivially_destructible_v<F>;
 
 template <class F>
 F& slotOf(const Link& link) noexcept {
@@ -106,10 +114,8 @@ struct Callee<MemberSlot<R, Slot>> {
         Slot slot;
 
         template <class... Args>
-            requires std::is_invocable_v<Slot, R*, Args...>
-        void operator()(Args&&... args) const {
-            std::invoke(slot, object, std::forward<Args>(args)...);
-        }
+        requires std::is_invocable_v<Slot, R*, Args...>
+        void operator()(Args&&... args) const { std::invoke(slot, object, std::forward<Args>(args)...); }
     };
     static Bound of(Link& link) noexcept {
         return {static_cast<R*>(link.receiver), slotOf<MemberSlot<R, Slot>>(link).slot};
@@ -131,7 +137,8 @@ struct Call {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             [[maybe_unused]] const std::tuple<const Param<Args>&...> all(args...);
             std::invoke(Callee<F>::of(link), std::get<I>(all)...);
-        }(std::make_index_sequence<static_cast<std::size_t>(count < 0 ? 0 : count)>());
+        }
+        (std::make_index_sequence<static_cast<std::size_t>(count < 0 ? 0 : count)>());
     }
 
     static void ended(Link&, Param<Args>...) {}
@@ -180,8 +187,8 @@ struct Call {
 };
 
 template <class F, class... Args>
-inline constexpr SlotOps slotOps{&Call<F, Args...>::choose, fitsLink<F> ? nullptr : &Call<F, Args...>::drop,
-                                 &typeid(F), canBeQueued<Args...>};
+inline constexpr SlotOps slotOps{&Call<F, Args...>::choose, fitsLink<F> ? nullptr : &Call<F, Args...>::drop, &typeid(F),
+                                 canBeQueued<Args...>};
 
 /// Whether a slot is a pointer, or the like, to nothing.
 template <class F>

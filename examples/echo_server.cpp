@@ -1,0 +1,30 @@
+// The smallest server: every client gets back what it sends.
+#include <halyard/core/event_loop.h>
+#include <halyard/net/tcp_server.h>
+#include <halyard/net/tcp_socket.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+using namespace halyard;
+
+int main(int argc, char** argv) {
+    EventLoop loop;
+    TcpServer server;
+
+    server.newConnection.connect([&server] {
+        while (TcpSocket* client = server.nextPendingConnection()) {
+            client->readyRead.connect(client, [client] { client->write(client->readAll()); });
+            client->disconnected.connect(client, &Object::deleteLater);
+        }
+    });
+
+    const auto port = static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0);
+    if (!server.listen(HostAddress::LocalHost, port)) {
+        std::fprintf(stderr, "%s\n", server.errorString().c_str());
+        return 1;
+    }
+    std::printf("listening on port %d\n", server.serverPort());
+    std::fflush(stdout);
+    return loop.exec();
+}
