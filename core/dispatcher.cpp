@@ -160,7 +160,16 @@ bool Dispatcher::hasWork() {
     return !heap_.empty() && heap_.front().when <= Clock::now();
 }
 
+void Dispatcher::handleIsClosing() noexcept {
+    constexpr int many = 64;
+    if (++closing_ < many || hosted_ || closed_)
+        return;
+    closing_ = 0;
+    uv_run(loop_, UV_RUN_NOWAIT); // gathers what is ready, too, and runs nothing of it
+}
+
 void Dispatcher::gather(std::optional<Clock::time_point> until) {
+    closing_ = 0;
     if (hasWork() || (until && *until <= Clock::now())) {
         uv_run(loop_, UV_RUN_NOWAIT);
     } else {

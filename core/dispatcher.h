@@ -77,6 +77,9 @@ class Dispatcher final : public Executor {
     void endSlot() noexcept;
 
     /// Whoever keeps a pointer to it: its EventLoop, its Dispatchables, the objects that live in it.
+    /// libuv frees a closed handle in its next turn; a program that only waits has none, and gets one now and then.
+    void handleIsClosing() noexcept;
+
     void addUser() noexcept { ++users_; }
     void removeUser() noexcept;
 
@@ -147,6 +150,7 @@ class Dispatcher final : public Executor {
     int deleting_ = 0;
 
     // libuv's part.
+    int closing_ = 0; ///< handles closed since its last turn
     struct Handles;
     Handles* handles_;
     std::optional<Clock::time_point> alarm_;

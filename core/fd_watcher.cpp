@@ -72,6 +72,7 @@ void FdWatcher::unwatch() noexcept {
     poll->watcher = nullptr;
     uv_close(reinterpret_cast<uv_handle_t*>(&poll->handle),
              [](uv_handle_t* handle) { delete reinterpret_cast<Poll*>(handle); });
+    dispatcher().handleIsClosing();
 }
 
 } // namespace halyard

@@ -36,6 +36,8 @@ void TcpServer::setError(SocketError error, std::string text) {
 }
 
 bool TcpServer::listen(const HostAddress& address, std::uint16_t port) {
+    if (!isOnItsThread("TcpServer::listen()"))
+        return false;
     if (isListening()) {
         logMessage(LogLevel::Warning, "halyard.net", "TcpServer::listen(): the server listens already");
         return false;
@@ -55,6 +57,8 @@ bool TcpServer::listen(const HostAddress& address, std::uint16_t port) {
 }
 
 bool TcpServer::setSocketDescriptor(int descriptor) {
+    if (!isOnItsThread("TcpServer::setSocketDescriptor()"))
+        return false;
     if (isListening()) {
         logMessage(LogLevel::Warning, "halyard.net", "TcpServer::setSocketDescriptor(): the server listens already");
         return false;
@@ -253,6 +257,8 @@ bool TcpServer::waitForNewConnection(int msec, bool* timedOut) {
     if (timedOut == nullptr)
         timedOut = &timeIsOver;
     *timedOut = false;
+    if (!isOnItsThread("TcpServer::waitForNewConnection()"))
+        return false;
     const Pointer<TcpServer> self(this);
     std::optional<SocketEngine::Time> until;
     if (msec >= 0)

@@ -36,6 +36,8 @@ void TcpSocket::begin(const Endpoint& peer) {
 }
 
 void TcpSocket::connectToHost(const HostAddress& address, std::uint16_t port) {
+    if (!isOnItsThread("TcpSocket::connectToHost()"))
+        return;
     if (state_ != SocketState::Unconnected) {
         logMessage(LogLevel::Warning, "halyard.net", "TcpSocket::connectToHost(): the socket is in use already");
         fail(Failure::What::Busy, SocketError::Operation, 0);
@@ -91,6 +93,8 @@ void TcpSocket::failConnecting(int cause) {
 }
 
 bool TcpSocket::setSocketDescriptor(int descriptor, SocketState state) {
+    if (!isOnItsThread("TcpSocket::setSocketDescriptor()"))
+        return false;
     const auto refused = [this](Failure::What what, SocketError error, int cause) {
         failure_ = {cause, error, what};
         logMessage(LogLevel::Warning, "halyard.net", "TcpSocket::setSocketDescriptor(): " + errorString());
@@ -234,6 +238,8 @@ void TcpSocket::peerEnded(int cause) {
 // -------------------------------------------------------------------------------------------------------------
 
 void TcpSocket::disconnectFromHost() {
+    if (!isOnItsThread("TcpSocket::disconnectFromHost()"))
+        return;
     if (state_ == SocketState::HostLookup || state_ == SocketState::Connecting)
         leaving_ = true;
     else if (state_ == SocketState::Connected)
@@ -241,11 +247,15 @@ void TcpSocket::disconnectFromHost() {
 }
 
 void TcpSocket::close() {
+    if (!isOnItsThread("TcpSocket::close()"))
+        return;
     input_.clear();
     disconnectFromHost();
 }
 
 void TcpSocket::abort() {
+    if (!isOnItsThread("TcpSocket::abort()"))
+        return;
     input_.clear();
     output_.clear();
     if (state_ != SocketState::Unconnected)
@@ -347,6 +357,8 @@ void TcpSocket::setReadBufferSize(std::size_t bytes) {
 // ------------------------------------------------------------------------------------------------------------
 
 bool TcpSocket::mayWrite() {
+    if (!isOnItsThread("TcpSocket::write()"))
+        return false;
     if (state_ == SocketState::Unconnected || (leaving_ && peerHasEnded_)) {
         failure_ = {0, SocketError::Operation, Failure::What::NotConnected};
         logMessage(LogLevel::Warning, "halyard.net", "TcpSocket::write(): the socket is not connected");
@@ -502,6 +514,8 @@ bool TcpSocket::hasDueWork() const noexcept {
 /// Does for this socket alone what the loop does, until `verdict` has one.
 template <class Verdict>
 bool TcpSocket::wait(std::optional<Time> until, Verdict verdict) {
+    if (!isOnItsThread("TcpSocket: a wait"))
+        return false;
     const Pointer<TcpSocket> self(this);
     if (mayTransmit() && !sendBlocked_)
         transmitQueued(); // what slots wrote and what has not left yet

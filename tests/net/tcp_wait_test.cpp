@@ -14,6 +14,9 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <vector>
+
+#include <malloc.h>
 
 using namespace halyard;
 using namespace halyard::test;
@@ -210,4 +213,41 @@ TEST_CASE("waiting for the end with megabytes to send ends when the peer has the
     CHECK(socket.waitForDisconnected(-1));
     reader.join();
     CHECK(got == all);
+}
+
+TEST_CASE("a program that only waits does not collect what its closed connections leave behind") {
+    // The handles that libuv closes are freed in its turns; here nobody runs any.
+    const auto conversations = [](int count) {
+        TcpServer server;
+        server.listen(HostAddress::LocalHost);
+        for (int i = 0; i != count; ++i) {
+            PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
+            peer.send("x");
+            server.waitForNewConnection(5000);
+            TcpSocket* const socket = server.nextPendingConnection();
+            socket->waitForReadyRead(5000);
+            peer.reset();
+            delete socket;
+        }
+        return static_cast<long>(::mallinfo2().uordblks); // of the main thread's memory
+    };
+    const long before = conversations(500);
+    CHECK(conversations(2000) - before < 64 * 1024);
+}
+
+TEST_CASE("a call from a thread that is not the socket's is refused with a sentence") {
+    const LogCapture log;
+    TcpPair pair;
+    TcpServer server;
+    std::thread([&] {
+        CHECK(pair.near->write("x") == -1);
+        CHECK_FALSE(pair.near->waitForReadyRead(10));
+        pair.near->abort();
+        pair.near->connectToHost(HostAddress::LocalHost, 1);
+        CHECK_FALSE(server.listen(HostAddress::LocalHost));
+        CHECK_FALSE(server.waitForNewConnection(10));
+    }).join();
+    CHECK(log.lines().size() == 6);
+    CHECK(pair.near->state() == SocketState::Connected);
+    CHECK_FALSE(server.isListening());
 }
