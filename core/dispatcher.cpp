@@ -114,8 +114,8 @@ void Dispatcher::dropTasks() noexcept {
 void Dispatcher::closeHandles() noexcept {
     while (ready_ != nullptr)
         unschedule(*ready_);
-    while (!heap_.empty())
-        disarm(*heap_.back().deadline);
+    while (!deadlines_.empty())
+        deadlines_.remove(deadlines_.first());
     for (Dispatchable* const waiter : slotWaiters_)
         if (waiter != nullptr)
             waiter->slotPlace_ = 0;
@@ -145,8 +145,7 @@ void Dispatcher::closeHandles() noexcept {
     delete handles;
 }
 
-// --- the turn
-// ---------------------------------------------------------------------------------------------------------
+// --- the turn ---
 
 bool Dispatcher::turn(std::optional<Clock::time_point> until) {
     gather(until);
@@ -157,7 +156,7 @@ bool Dispatcher::hasWork() {
     if (ready_ != nullptr || tasks_ != nullptr || inbox_.load(std::memory_order_relaxed) != nullptr ||
         !slotWaiters_.empty() || (hasDeletions_.load(std::memory_order_relaxed) && depth_ == 0))
         return true;
-    return !heap_.empty() && heap_.front().when <= Clock::now();
+    return !deadlines_.empty() && deadlines_.first().when() <= Clock::now();
 }
 
 void Dispatcher::handleIsClosing() noexcept {
@@ -173,8 +172,8 @@ void Dispatcher::gather(std::optional<Clock::time_point> until) {
     if (hasWork() || (until && *until <= Clock::now())) {
         uv_run(loop_, UV_RUN_NOWAIT);
     } else {
-        if (!heap_.empty() && (!until || heap_.front().when < *until))
-            until = heap_.front().when;
+        if (!deadlines_.empty() && (!until || deadlines_.first().when() < *until))
+            until = deadlines_.first().when();
         armAlarm(until);
         uv_run(loop_, UV_RUN_ONCE);
     }
@@ -252,8 +251,7 @@ void Dispatcher::callSlotWaiters() noexcept {
     slotWaiters_.clear();
 }
 
-// --- what there is to do
-// ------------------------------------------------------------------------------------------------
+// --- what there is to do ---
 
 void Dispatcher::post(std::unique_ptr<Task> task) {
     if (closed_)
@@ -367,82 +365,27 @@ bool Dispatcher::runDeletions(int level) {
     return any;
 }
 
-// --- deadlines
-// ------------------------------------------------------------------------------------------------------------
-
-void Dispatcher::placeDue(std::size_t place, const Due& due) noexcept {
-    heap_[place] = due;
-    due.deadline->heapPlace_ = static_cast<std::uint32_t>(place + 1);
-}
-
-void Dispatcher::siftUp(std::size_t place, Due due) noexcept {
-    while (place != 0) {
-        const std::size_t parent = (place - 1) / 4;
-        if (!due.before(heap_[parent]))
-            break;
-        placeDue(place, heap_[parent]);
-        place = parent;
-    }
-    placeDue(place, due);
-}
-
-void Dispatcher::siftDown(std::size_t place, Due due) noexcept {
-    for (;;) {
-        const std::size_t firstChild = place * 4 + 1;
-        if (firstChild >= heap_.size())
-            break;
-        std::size_t least = firstChild;
-        for (std::size_t child = firstChild + 1; child < std::min(firstChild + 4, heap_.size()); ++child)
-            if (heap_[child].before(heap_[least]))
-                least = child;
-        if (!heap_[least].before(due))
-            break;
-        placeDue(place, heap_[least]);
-        place = least;
-    }
-    placeDue(place, due);
-}
+// --- deadlines ---
 
 void Dispatcher::arm(Deadline& deadline) {
     if (closed_)
         return;
     unschedule(deadline);
-    const Due due{deadline.when_, ++armings_, &deadline};
-    if (deadline.heapPlace_ == 0) {
-        heap_.push_back(due);
-        siftUp(heap_.size() - 1, due);
-        return;
-    }
-    const std::size_t place = deadline.heapPlace_ - 1;
-    if (due.before(heap_[place]))
-        siftUp(place, due);
-    else
-        siftDown(place, due);
+    deadlines_.put(deadline);
 }
 
 void Dispatcher::disarm(Deadline& deadline) noexcept {
     unschedule(deadline);
-    if (deadline.heapPlace_ == 0)
-        return;
-    const std::size_t place = deadline.heapPlace_ - 1;
-    deadline.heapPlace_ = 0;
-    const Due last = heap_.back();
-    heap_.pop_back();
-    if (place == heap_.size())
-        return;
-    if (place != 0 && last.before(heap_[(place - 1) / 4]))
-        siftUp(place, last);
-    else
-        siftDown(place, last);
+    deadlines_.remove(deadline);
 }
 
 void Dispatcher::collectDue() {
-    if (heap_.empty())
+    if (deadlines_.empty())
         return;
     const Clock::time_point now = Clock::now();
-    while (!heap_.empty() && heap_.front().when <= now) {
-        Deadline& due = *heap_.front().deadline;
-        disarm(due);
+    while (!deadlines_.empty() && deadlines_.first().when() <= now) {
+        Deadline& due = deadlines_.first();
+        deadlines_.remove(due);
         schedule(due);
     }
 }
@@ -474,16 +417,15 @@ std::optional<std::chrono::milliseconds> Dispatcher::timeout() {
     if (hasWork())
         return 0ms;
     std::optional<std::chrono::milliseconds> wait;
-    if (!heap_.empty())
-        wait = std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(heap_.front().when - Clock::now()));
+    if (!deadlines_.empty())
+        wait = std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(deadlines_.first().when() - Clock::now()));
     armAlarm(std::nullopt); // else it would shorten libuv's own answer
     if (const int uv = uv_backend_timeout(loop_); uv >= 0 && (!wait || std::chrono::milliseconds(uv) < *wait))
         wait = std::chrono::milliseconds(uv);
     return wait;
 }
 
-// --- exec
-// ---------------------------------------------------------------------------------------------------------------
+// --- exec ---
 
 void Dispatcher::enter(ExecLevel& level) noexcept {
     level.outer = level_;
@@ -497,8 +439,7 @@ void Dispatcher::exit(int code) {
     level_->code = code;
 }
 
-// --- in a host's loop
-// -----------------------------------------------------------------------------------------------------
+// --- in a host's loop ---
 
 void Dispatcher::dispatchForHost() noexcept {
     // An exception must not cross libuv's frames: noexcept ends the program where dispatch() lets one out.
@@ -521,7 +462,7 @@ void Dispatcher::dispatchForHost() noexcept {
             uv_idle_start(&handles_->noWait, [](uv_idle_t*) {});
         else
             uv_idle_stop(&handles_->noWait);
-        armAlarm(heap_.empty() ? std::nullopt : std::optional(heap_.front().when));
+        armAlarm(deadlines_.empty() ? std::nullopt : std::optional(deadlines_.first().when()));
     }
     removeUser();
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "deadline_heap.h"
+
 #include <halyard/core/deadline.h>
 #include <halyard/core/dispatchable.h>
 #include <halyard/core/fd_watcher.h>
@@ -84,15 +86,6 @@ class Dispatcher final : public Executor {
     void removeUser() noexcept;
 
   private:
-    struct Due {
-        Clock::time_point when;
-        std::uint64_t order;
-        Deadline* deadline;
-
-        bool before(const Due& other) const noexcept {
-            return when != other.when ? when < other.when : order < other.order;
-        }
-    };
     struct Deletion {
         Object* object;
         int level;
@@ -115,9 +108,6 @@ class Dispatcher final : public Executor {
     void closeHandles() noexcept;
 
     void armAlarm(std::optional<Clock::time_point> when) noexcept;
-    void placeDue(std::size_t place, const Due& due) noexcept;
-    void siftUp(std::size_t place, Due due) noexcept;
-    void siftDown(std::size_t place, Due due) noexcept;
 
     void dispatchForHost() noexcept;
 
@@ -141,8 +131,7 @@ class Dispatcher final : public Executor {
     Dispatchable* ready_ = nullptr;
     Dispatchable** readyEnd_ = &ready_;
     std::vector<Dispatchable*> slotWaiters_; ///< who waits for the running slot to return
-    std::vector<Due> heap_;                  ///< a heap of four children a node: the least is first
-    std::uint64_t armings_ = 0;
+    DeadlineHeap deadlines_;
     std::mutex endMutex_; ///< over deletions_, and over waking a loop that may be ending
     std::vector<Deletion> deletions_;
     std::atomic<bool> hasDeletions_ = false;

@@ -114,8 +114,7 @@ std::uint16_t TcpServer::serverPort() const { return isListening() ? engine_->lo
 
 int TcpServer::socketDescriptor() const noexcept { return isListening() ? engine_->descriptor() : -1; }
 
-// --- accepting
-// ------------------------------------------------------------------------------------------------------------
+// --- accepting ---
 
 /// Forgets who died while waiting: at the front at once, behind it when they would be counted.
 bool TcpServer::hasRoom() const {
@@ -249,8 +248,7 @@ void TcpServer::setMaxPendingConnections(int count) {
     observe();
 }
 
-// --- waiting
-// --------------------------------------------------------------------------------------------------------------
+// --- waiting ---
 
 bool TcpServer::waitForNewConnection(int msec, bool* timedOut) {
     bool timeIsOver = false;

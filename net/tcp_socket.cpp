@@ -19,8 +19,7 @@ TcpSocket::TcpSocket(Object* parent) : Object(parent) {}
 
 TcpSocket::~TcpSocket() = default;
 
-// --- beginning
-// ----------------------------------------------------------------------------------------------------------
+// --- beginning ---
 
 /// Forgets the connection before, makes the engine of the next.
 void TcpSocket::begin(const Endpoint& peer) {
@@ -140,8 +139,7 @@ void TcpSocket::startReading() {
     observe();
 }
 
-// --- what the loop tells
-// --------------------------------------------------------------------------------------------------
+// --- what the loop tells ---
 
 void TcpSocket::engineReady(std::uint32_t ready) {
     // Nearly always: there is something to read and nothing else to do. Without this way a message costs 60 more.
@@ -234,8 +232,7 @@ void TcpSocket::peerEnded(int cause) {
         leave();
 }
 
-// --- ending
-// -------------------------------------------------------------------------------------------------------------
+// --- ending ---
 
 void TcpSocket::disconnectFromHost() {
     if (!isOnItsThread("TcpSocket::disconnectFromHost()"))
@@ -306,8 +303,7 @@ void TcpSocket::finish(bool reset) {
         inFarewell_ = false;
 }
 
-// --- reading
-// ------------------------------------------------------------------------------------------------------------
+// --- reading ---
 
 /// After the user took something: a full buffer has room again.
 void TcpSocket::taken() {
@@ -353,8 +349,7 @@ void TcpSocket::setReadBufferSize(std::size_t bytes) {
     observe();
 }
 
-// --- writing
-// ------------------------------------------------------------------------------------------------------------
+// --- writing ---
 
 bool TcpSocket::mayWrite() {
     if (!isOnItsThread("TcpSocket::write()"))
@@ -472,8 +467,7 @@ bool TcpSocket::flush() {
     return true;
 }
 
-// --- what to watch for
-// --------------------------------------------------------------------------------------------------
+// --- what to watch for ---
 
 std::uint32_t TcpSocket::interest() const noexcept {
     std::uint32_t wanted = readiness::None;
@@ -493,98 +487,7 @@ void TcpSocket::observe() {
     }
 }
 
-// --- waiting
-// --------------------------------------------------------------------------------------------------------------
-
-namespace {
-
-std::optional<std::chrono::steady_clock::time_point> deadlineIn(int msec) {
-    if (msec < 0)
-        return std::nullopt;
-    return std::chrono::steady_clock::now() + std::chrono::milliseconds(msec);
-}
-
-} // namespace
-
-/// What the loop would do in its next turn without any readiness.
-bool TcpSocket::hasDueWork() const noexcept {
-    return cause_ != 0 || unreported_ != 0 || (state_ == SocketState::Closing && output_.empty());
-}
-
-/// Does for this socket alone what the loop does, until `verdict` has one.
-template <class Verdict>
-bool TcpSocket::wait(std::optional<Time> until, Verdict verdict) {
-    if (!isOnItsThread("TcpSocket: a wait"))
-        return false;
-    const Pointer<TcpSocket> self(this);
-    if (mayTransmit() && !sendBlocked_)
-        transmitQueued(); // what slots wrote and what has not left yet
-    for (;;) {
-        if (const std::optional<bool> is = verdict())
-            return *is;
-        if (engine_ == nullptr)
-            return false;
-        int error = 0;
-        const std::uint32_t ready = hasDueWork() ? readiness::None : engine_->wait(interest(), until, &error);
-        if (error != 0) {
-            fail(Failure::What::Connection, socketErrorFromErrno(error), error);
-            return false;
-        }
-        if (ready == readiness::None && !hasDueWork()) {
-            if (state_ == SocketState::Connecting) {
-                finish(true);
-                if (self)
-                    failure_ = {0, SocketError::SocketTimeout, Failure::What::Timeout};
-            } else {
-                fail(Failure::What::Timeout, SocketError::SocketTimeout, 0);
-            }
-            return false;
-        }
-        {
-            const DispatchScope asInTheLoop;
-            engineReady(ready);
-        }
-        if (!self)
-            return false;
-    }
-}
-
-bool TcpSocket::waitForConnected(int msec) {
-    return wait(deadlineIn(msec), [this]() -> std::optional<bool> {
-        if (state_ == SocketState::HostLookup || state_ == SocketState::Connecting)
-            return std::nullopt;
-        return state_ == SocketState::Connected;
-    });
-}
-
-bool TcpSocket::waitForReadyRead(int msec) {
-    return wait(deadlineIn(msec), [this, before = receptions_]() -> std::optional<bool> {
-        if (receptions_ != before)
-            return true;
-        if (state_ == SocketState::Connecting || (state_ == SocketState::Connected && !isFull()))
-            return std::nullopt;
-        return false;
-    });
-}
-
-bool TcpSocket::waitForBytesWritten(int msec) {
-    return wait(deadlineIn(msec), [this, before = reports_]() -> std::optional<bool> {
-        if (reports_ != before)
-            return true;
-        if (state_ == SocketState::Connecting)
-            return output_.empty() ? std::optional(false) : std::nullopt;
-        return output_.empty() && unreported_ == 0 ? std::optional(false) : std::nullopt;
-    });
-}
-
-bool TcpSocket::waitForDisconnected(int msec) {
-    return wait(deadlineIn(msec), [this]() -> std::optional<bool> {
-        return state_ == SocketState::Unconnected ? std::optional(true) : std::nullopt;
-    });
-}
-
-// --- what it is
-// -----------------------------------------------------------------------------------------------------------
+// --- what it is ---
 
 void TcpSocket::setState(SocketState state) {
     if (state == state_)

@@ -60,8 +60,7 @@ bool driveUntil(EventLoop& loop, Condition condition, int& turns) {
 
 } // namespace
 
-// --- which loop
-// -------------------------------------------------------------------------------------------------------
+// --- which loop ---
 
 TEST_CASE("a thread has one loop, made by the first call") {
     onFreshThread([] {
@@ -217,8 +216,7 @@ TEST_CASE("handles of others run in our turns") {
     });
 }
 
-// --- exec and exit
-// ----------------------------------------------------------------------------------------------------
+// --- exec and exit ---
 
 TEST_CASE("exit before exec is ignored") {
     EventLoop& loop = *EventLoop::current();
@@ -320,8 +318,7 @@ TEST_CASE("exec on a foreign thread is refused with a sentence") {
     CHECK(logged.linesWith("belongs to another thread") == 2);
 }
 
-// --- turns
-// ------------------------------------------------------------------------------------------------------------
+// --- turns ---
 
 TEST_CASE("processEvents says whether anything ran") {
     EventLoop& loop = *EventLoop::current();
@@ -507,8 +504,7 @@ TEST_CASE("nothing starves") {
     pumpIdle();
 }
 
-// --- exceptions
-// -------------------------------------------------------------------------------------------------------
+// --- exceptions ---
 
 TEST_CASE("an exception leaves exec, and the next turn runs the rest") {
     EventLoop& loop = *EventLoop::current();
@@ -599,8 +595,7 @@ TEST_CASE("an exception leaves nested loops one by one, until one catches it") {
     CHECK(order == "rcr");
 }
 
-// --- sleeping
-// ---------------------------------------------------------------------------------------------------------
+// --- sleeping ---
 
 TEST_CASE("a loop that has nothing to do sleeps") {
     EventLoop& loop = *EventLoop::current();
@@ -646,8 +641,7 @@ TEST_CASE("a loop that has nothing to do sleeps") {
     }
 }
 
-// --- driven by a foreign loop
-// -----------------------------------------------------------------------------------------
+// --- driven by a foreign loop ---
 
 TEST_CASE("backendTimeout says how long a foreign loop may sleep") {
     onFreshThread([] {

@@ -67,8 +67,7 @@ std::vector<const Object*> childrenOf(const Object& parent) {
 
 } // namespace
 
-// --- tree
-// -------------------------------------------------------------------------------------------------------------
+// --- tree ---
 
 TEST_CASE("a fresh object has no parent, no children, no name and a loop") {
     const Object object;
@@ -285,8 +284,7 @@ TEST_CASE("a hundred thousand children come and go in random order quickly") {
     CHECK(std::chrono::steady_clock::now() - begin < patience(5s));
 }
 
-// --- name
-// -------------------------------------------------------------------------------------------------------------
+// --- name ---
 
 TEST_CASE("a name is told when it changes") {
     Object object;
@@ -309,8 +307,7 @@ TEST_CASE("a slot of objectNameChanged may delete the object") {
     CHECK(told.empty());
 }
 
-// --- destroyed
-// --------------------------------------------------------------------------------------------------------
+// --- destroyed ---
 
 TEST_CASE("destroyed comes once, with guarded pointers null and connections into the object ended") {
     std::string gone;
@@ -382,8 +379,7 @@ TEST_CASE("deleteLater of an object that is being destroyed changes nothing") {
     CHECK_FALSE(loop.processEvents());
 }
 
-// --- blocking
-// ---------------------------------------------------------------------------------------------------------
+// --- blocking ---
 
 TEST_CASE("while blocked no signal of the object reaches a slot") {
     std::string gone;
@@ -427,8 +423,7 @@ TEST_CASE("a signal blocker of nothing, or of an object that goes, is harmless")
     object.reset();
 }
 
-// --- the free forms
-// ---------------------------------------------------------------------------------------------------
+// --- the free forms ---
 
 TEST_CASE("connect takes a sender's signal and a member, a function with context, or a function") {
     std::string gone;
@@ -489,8 +484,7 @@ TEST_CASE("connect without sender or receiver is refused with a sentence") {
     CHECK(logged.linesWith("no receiver") == 2);
 }
 
-// --- deletion in slots
-// ------------------------------------------------------------------------------------------------
+// --- deletion in slots ---
 
 TEST_CASE("any object may be deleted in any slot") {
     std::string gone;
@@ -522,8 +516,7 @@ TEST_CASE("any object may be deleted in any slot") {
     CHECK(gone.size() == 3);
 }
 
-// --- beyond the main thread's loop
-// ------------------------------------------------------------------------------------
+// --- beyond the main thread's loop ---
 
 namespace {
 

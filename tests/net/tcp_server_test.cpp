@@ -348,8 +348,7 @@ TEST_CASE("a nested loop in a slot of newConnection accepts further clients") {
     CHECK(deepest == 3);
 }
 
-// --- waiting
-// --------------------------------------------------------------------------------------------------------------
+// --- waiting ---
 
 TEST_CASE("waiting on a server that does not listen is false, not timed out, and no error") {
     TcpServer server;
@@ -480,8 +479,7 @@ TEST_CASE("a server works in a plain thread that runs no loop") {
     CHECK(received == "from the thread");
 }
 
-// --- storms and exhaustion
-// ------------------------------------------------------------------------------------------------
+// --- storms and exhaustion ---
 
 TEST_CASE("a thousand clients that reset before they are taken harm nobody") {
     TcpServer server;

@@ -29,6 +29,7 @@ class HALYARD_API Deadline : public Dispatchable {
     ~Deadline() override;
 
   private:
+    friend class DeadlineHeap;
     friend class Dispatcher;
 
     Clock::time_point when_{};
