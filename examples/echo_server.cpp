@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
         }
     });
 
-    const auto port = static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0);
+    const auto port = static_cast<std::uint16_t>(argc > 1 ? std::strtol(argv[1], nullptr, 10) : 0);
     if (!server.listen(HostAddress::LocalHost, port)) {
         std::fprintf(stderr, "%s\n", server.errorString().c_str());
         return 1;

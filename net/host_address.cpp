@@ -181,7 +181,8 @@ bool HostAddress::isInSubnet(const HostAddress& network, int length) const noexc
         return false;
     if (network.scopeId_ != 0 && network.scopeId_ != scopeId_)
         return false;
-    const auto prefix = static_cast<std::size_t>(128 - bits + length);
+    const int shared = 128 - bits + length; // of the mapped form
+    const auto prefix = static_cast<std::size_t>(shared);
     const std::size_t whole = prefix / 8;
     if (!std::equal(bytes_.data(), bytes_.data() + whole, network.bytes_.data()))
         return false;

@@ -94,7 +94,7 @@ class Signal : public SignalBase {
     /// disconnected or the signal dies.
     template <detail::NotDerivedFrom<SignalBase> F>
     Connection connect(F&& slot) {
-        detail::SlotMaker<std::decay_t<F>, Args...> maker(std::forward<F>(slot));
+        detail::SlotMaker<std::decay_t<F>, Args...> maker(std::in_place, std::forward<F>(slot));
         return attach(maker);
     }
 
@@ -106,14 +106,14 @@ class Signal : public SignalBase {
         static_assert(std::is_base_of_v<typename detail::ClassOf<Slot>::type, R>,
                       "the slot must be a member function of the receiver's class");
         using Member = detail::MemberSlotFor<R, Slot>;
-        detail::SlotMaker<Member, Args...> maker(Member{slot});
+        detail::SlotMaker<Member, Args...> maker(std::in_place, Member{slot});
         return attachTo(receiver, maker, type);
     }
 
     /// Connects anything callable; it ends with `context` too, and runs on its thread.
     template <detail::NotMemberFunction F>
     Connection connect(Tracked* context, F&& slot, ConnectionType type = ConnectionType::Auto) {
-        detail::SlotMaker<std::decay_t<F>, Args...> maker(std::forward<F>(slot));
+        detail::SlotMaker<std::decay_t<F>, Args...> maker(std::in_place, std::forward<F>(slot));
         return attachTo(context, maker, type);
     }
 
@@ -121,7 +121,7 @@ class Signal : public SignalBase {
     template <class... Others>
     Connection connect(Signal<Others...>& next) {
         detail::SlotMaker<detail::RelaySlot<Signal<Others...>>, Args...> maker(
-            detail::RelaySlot<Signal<Others...>>{&next});
+            std::in_place, detail::RelaySlot<Signal<Others...>>{&next});
         return attachRelay(next, maker);
     }
 
@@ -131,7 +131,7 @@ class Signal : public SignalBase {
     template <class R, detail::MemberFunction Slot>
     std::size_t disconnect(R* receiver, Slot slot) noexcept {
         using Member = detail::MemberSlotFor<R, Slot>;
-        const detail::SlotMaker<Member, Args...> wanted(Member{slot});
+        const detail::SlotMaker<Member, Args...> wanted(std::in_place, Member{slot});
         return disconnectSlot(receiver, wanted);
     }
 

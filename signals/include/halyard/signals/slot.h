@@ -227,7 +227,7 @@ struct SlotBlank {
 template <class F, class... Args>
 struct SlotMaker : SlotBlank {
     template <class Given>
-    explicit SlotMaker(Given&& given) : SlotBlank(slotOps<F, Args...>) {
+    SlotMaker(std::in_place_t, Given&& given) : SlotBlank(slotOps<F, Args...>) {
         missing = isNull(static_cast<const F&>(given));
         if constexpr (fitsLink<F>)
             ::new (static_cast<void*>(slot)) F(std::forward<Given>(given));
