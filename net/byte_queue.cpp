@@ -94,16 +94,17 @@ void ByteQueue::freeAll() noexcept {
         Pool::give(std::exchange(each, each->next));
 }
 
-ByteQueue::Segment& ByteQueue::newTail(std::size_t room) {
-    Segment* const segment = Pool::take(room);
+ByteQueue::Segment& ByteQueue::newTail(Segment* segment) noexcept {
     (tail_ == nullptr ? head_ : tail_->next) = segment;
     tail_ = segment;
     return *segment;
 }
 
+ByteQueue::Segment& ByteQueue::newTail() { return newTail(Pool::take(wholeSegment)); }
+
 void ByteQueue::appendPieces(std::string_view bytes) {
     while (!bytes.empty()) {
-        Segment& tail = tail_ != nullptr && tail_->room() != 0 ? *tail_ : newTail(wholeSegment);
+        Segment& tail = tail_ != nullptr && tail_->room() != 0 ? *tail_ : newTail();
         const std::string_view piece = bytes.substr(0, tail.room());
         tail.add(piece);
         bytes.remove_prefix(piece.size());
@@ -115,7 +116,7 @@ void ByteQueue::adopt(std::string&& bytes) {
         append(bytes);
         return;
     }
-    Segment& tail = newTail(0);
+    Segment& tail = newTail(Pool::take(0));
     tail.owned = std::move(bytes);
     tail.data = tail.owned.data();
     tail.end = tail.owned.size();
@@ -124,7 +125,7 @@ void ByteQueue::adopt(std::string&& bytes) {
 
 std::span<std::byte> ByteQueue::reserve() {
     // A nearly full segment would make a receive call do little work.
-    Segment& tail = tail_ != nullptr && tail_->room() >= wholeSegment / 4 ? *tail_ : newTail(wholeSegment);
+    Segment& tail = tail_ != nullptr && tail_->room() >= wholeSegment / 4 ? *tail_ : newTail();
     return {reinterpret_cast<std::byte*>(tail.data) + tail.end, tail.room()};
 }
 
@@ -172,13 +173,13 @@ std::string ByteQueue::take(std::size_t atMost) {
 }
 
 std::string ByteQueue::takeAll() {
+    if (head_ == nullptr || !isOnePiece())
+        return take(size_);
     // A string that came in whole leaves whole.
-    if (head_ != nullptr && head_->next == nullptr && head_->capacity == 0 && head_->begin == 0) {
-        std::string bytes = std::move(head_->owned);
-        clear();
-        return bytes;
-    }
-    return take(size_);
+    std::string bytes =
+        head_->capacity == 0 && head_->begin == 0 ? std::move(head_->owned) : std::string(head_->bytes());
+    freeAll();
+    return bytes;
 }
 
 std::size_t ByteQueue::find(char wanted) const noexcept {

@@ -34,8 +34,11 @@ class HALYARD_API ByteQueue {
     }
 
     void append(std::string_view bytes) {
-        if (tail_ != nullptr && tail_->room() >= bytes.size())
-            tail_->add(bytes);
+        if (bytes.empty())
+            return;
+        Segment& tail = tail_ != nullptr ? *tail_ : newTail();
+        if (tail.room() >= bytes.size())
+            tail.add(bytes);
         else
             appendPieces(bytes);
         size_ += bytes.size();
@@ -108,7 +111,8 @@ class HALYARD_API ByteQueue {
     std::string_view frontBehindEmpty() const noexcept;
     std::size_t skipPart(std::size_t bytes) noexcept;
     void shrinkRest();
-    Segment& newTail(std::size_t room);
+    Segment& newTail();
+    Segment& newTail(Segment* segment) noexcept;
 
     Segment* head_ = nullptr;
     Segment* tail_ = nullptr;
