@@ -4,9 +4,9 @@
 #include <halyard/core/timer.h>
 
 #include "fresh_thread.h"
-#include "logged.h"
 #include "pipe.h"
 #include "turn_counter.h"
+#include <logged.h>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

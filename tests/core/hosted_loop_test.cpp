@@ -7,8 +7,8 @@
 #include <halyard/core/unix_signal.h>
 
 #include "fresh_thread.h"
-#include "logged.h"
 #include "pipe.h"
+#include <logged.h>
 
 #include <doctest/doctest.h>
 #include <pump.h>

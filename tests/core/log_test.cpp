@@ -2,7 +2,7 @@
 
 #include <halyard/signals/signal.h>
 
-#include "logged.h"
+#include <logged.h>
 
 #include <doctest/doctest.h>
 #include <spdlog/spdlog.h>

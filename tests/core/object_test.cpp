@@ -4,7 +4,7 @@
 #include <halyard/core/timer.h>
 
 #include "fresh_thread.h"
-#include "logged.h"
+#include <logged.h>
 
 #include <doctest/doctest.h>
 #include <pump.h>

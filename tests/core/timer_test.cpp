@@ -3,7 +3,7 @@
 #include <halyard/core/event_loop.h>
 
 #include "fresh_thread.h"
-#include "logged.h"
+#include <logged.h>
 
 #include <doctest/doctest.h>
 #include <pump.h>

@@ -1,5 +1,5 @@
-#include "plain_socket.h"
 #include "tcp_pair.h"
+#include <plain_socket.h>
 
 #include <halyard/core/event_loop.h>
 #include <halyard/net/tcp_socket.h>

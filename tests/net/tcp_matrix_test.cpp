@@ -1,10 +1,10 @@
-#include "plain_socket.h"
 #include "tcp_pair.h"
+#include <plain_socket.h>
 
 #include <halyard/core/event_loop.h>
 #include <halyard/net/tcp_socket.h>
 
-#include <log_capture.h>
+#include <logged.h>
 #include <pump.h>
 
 #include <doctest/doctest.h>
@@ -205,14 +205,14 @@ void play(const Attach& signal, const Action& action, bool byWaits) {
 } // namespace
 
 TEST_CASE("a slot of any signal may do anything, from the loop") {
-    const LogCapture log;
+    Logged log;
     for (const Attach& signal : signalsOfSocket)
         for (const Action& action : actions)
             play(signal, action, false);
 }
 
 TEST_CASE("a slot of any signal may do anything, in a wait") {
-    const LogCapture log;
+    Logged log;
     for (const Attach& signal : signalsOfSocket)
         for (const Action& action : actions)
             play(signal, action, true);

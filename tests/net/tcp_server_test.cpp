@@ -1,11 +1,11 @@
-#include "plain_socket.h"
+#include <plain_socket.h>
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/log.h>
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
 
-#include <log_capture.h>
+#include <logged.h>
 #include <pump.h>
 
 #include <doctest/doctest.h>
@@ -68,7 +68,7 @@ TEST_CASE("listening at port 0 takes a free port and tells which") {
 }
 
 TEST_CASE("a server that listens refuses to listen again, and goes on as it was") {
-    const LogCapture log;
+    Logged log;
     TcpServer server;
     REQUIRE(server.listen(HostAddress::LocalHost));
     const int descriptor = server.socketDescriptor();
@@ -278,7 +278,7 @@ TEST_CASE("a connection that is added by hand is announced as available only") {
     CHECK(socket.parent() == nullptr);
     CHECK(announced == 0);
     CHECK(available == 1);
-    const LogCapture log;
+    Logged log;
     server.addPendingConnection(nullptr);
     CHECK(log.lines().size() == 1);
 }

@@ -1,12 +1,12 @@
-#include "plain_socket.h"
 #include "socket_trace.h"
 #include "tcp_pair.h"
+#include <plain_socket.h>
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/timer.h>
 #include <halyard/net/tcp_socket.h>
 
-#include <log_capture.h>
+#include <logged.h>
 #include <pump.h>
 
 #include <doctest/doctest.h>
@@ -22,7 +22,7 @@ static_assert(!std::is_copy_constructible_v<TcpSocket> && !std::is_move_construc
 static_assert(std::has_virtual_destructor_v<TcpSocket>);
 
 TEST_CASE("a fresh socket is as nobody has touched it, and what ends a connection does it no harm") {
-    const LogCapture log;
+    Logged log;
     TcpSocket socket;
     const SocketTrace trace(socket);
     socket.abort();
@@ -91,7 +91,7 @@ TEST_CASE("connecting to no address fails like any other connecting") {
 }
 
 TEST_CASE("a socket in use refuses to connect, and its connection goes on") {
-    const LogCapture log;
+    Logged log;
     TcpPair pair;
     SocketTrace trace(*pair.near);
     pair.near->connectToHost(HostAddress::LocalHost, 1);
@@ -283,12 +283,12 @@ TEST_CASE("a peer that ends and never reads does not make the socket spin") {
          std::chrono::steady_clock::now() < end; ++turns)
         EventLoop::current()->processEvents(std::chrono::milliseconds(20));
     CHECK(turns <= 8);
-    const LogCapture log;
+    Logged log;
     CHECK(socket.write("too late") == -1);
 }
 
 TEST_CASE("writing: refused where there is no connection, nothing for nothing") {
-    const LogCapture log;
+    Logged log;
     TcpSocket socket;
     CHECK(socket.write("x") == -1);
     CHECK(socket.error() == SocketError::Operation);
@@ -446,7 +446,7 @@ TEST_CASE("a read limit holds, pushes back, and lets go when bytes are read or i
 }
 
 TEST_CASE("a descriptor of somebody else's is adopted, or refused with a sentence and left alone") {
-    const LogCapture log;
+    Logged log;
     int both[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, both) == 0);
     PlainSocket peer(both[1]);

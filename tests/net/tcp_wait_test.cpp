@@ -1,12 +1,12 @@
-#include "plain_socket.h"
 #include "socket_trace.h"
 #include "tcp_pair.h"
+#include <plain_socket.h>
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/timer.h>
 #include <halyard/net/tcp_socket.h>
 
-#include <log_capture.h>
+#include <logged.h>
 #include <pump.h>
 
 #include <doctest/doctest.h>
@@ -236,7 +236,7 @@ TEST_CASE("a program that only waits does not collect what its closed connection
 }
 
 TEST_CASE("a call from a thread that is not the socket's is refused with a sentence") {
-    const LogCapture log;
+    Logged log;
     TcpPair pair;
     TcpServer server;
     std::thread([&] {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "plain_socket.h"
 #include "pump.h"
+#include <plain_socket.h>
 
 #include <algorithm>
 #include <chrono>

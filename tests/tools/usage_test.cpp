@@ -1,5 +1,5 @@
-#include "plain_socket.h"
 #include "program.h"
+#include <plain_socket.h>
 
 #include <halyard/version.h>
 

@@ -59,8 +59,6 @@ class HALYARD_API Timer : public Object {
     Signal<> timeout{this};
 
   private:
-    class Alarm;
-
     void goOff();
     void slotDone(Deadline::Clock::time_point due);
     void endWith(Object* context);
