@@ -212,7 +212,7 @@ bool Dispatcher::runTasks() {
     // A nested turn may run some of ours meanwhile: what counts is how many had been taken when this one began.
     const std::uint64_t last = tasksTaken_;
     const bool any = tasks_ != nullptr;
-    while (tasksBegun_ < last) {
+    while (tasksBegun_ < last && tasks_ != nullptr) {
         const std::unique_ptr<Task> task(std::exchange(tasks_, tasks_->next));
         if (tasks_ == nullptr)
             tasksEnd_ = &tasks_;
@@ -253,9 +253,9 @@ void Dispatcher::callSlotWaiters() noexcept {
 
 // --- what there is to do ---
 
-void Dispatcher::post(std::unique_ptr<Task> task) {
+std::unique_ptr<Task> Dispatcher::post(std::unique_ptr<Task> task) {
     if (closed_)
-        return;
+        return task;
     Task* const added = task.release();
     Task* first = inbox_.load(std::memory_order_relaxed);
     do {
@@ -264,6 +264,28 @@ void Dispatcher::post(std::unique_ptr<Task> task) {
     // Whoever finds the inbox empty wakes the loop. Its own thread is awake, and looks before it sleeps.
     if (first == nullptr && (hosted_ || !isOwnThread()))
         wake();
+    return nullptr;
+}
+
+void Dispatcher::moveTasks(Executor& other) {
+    takeInbox();
+    Task** place = &tasks_;
+    while (*place != nullptr) {
+        Task& each = **place;
+        const Tracked* const receiver = each.receiver();
+        std::unique_ptr<Task> moved;
+        if (receiver != nullptr && receiver->executor() == &other) {
+            *place = each.next;
+            moved = other.post(std::unique_ptr<Task>(&each));
+            if (moved == nullptr) {
+                ++tasksBegun_; // a turn that counts on it ends early, and the next one does the rest
+                continue;
+            }
+            *place = moved.release();
+        }
+        place = &each.next;
+    }
+    tasksEnd_ = place;
 }
 
 void Dispatcher::wake() noexcept {
@@ -430,6 +452,12 @@ std::optional<std::chrono::milliseconds> Dispatcher::timeout() {
 void Dispatcher::enter(ExecLevel& level) noexcept {
     level.outer = level_;
     level_ = &level;
+    executing_.store(true, std::memory_order_relaxed);
+}
+
+void Dispatcher::leave(ExecLevel& level) noexcept {
+    level_ = level.outer;
+    executing_.store(level_ != nullptr, std::memory_order_relaxed);
 }
 
 void Dispatcher::exit(int code) {

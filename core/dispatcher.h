@@ -59,11 +59,13 @@ class Dispatcher final : public Executor {
     std::optional<std::chrono::milliseconds> timeout();
 
     void enter(ExecLevel& level) noexcept;
-    void leave(ExecLevel& level) noexcept { level_ = level.outer; }
+    void leave(ExecLevel& level) noexcept;
     bool isExecuting() const noexcept { return level_ != nullptr; }
     void exit(int code);
 
-    void post(std::unique_ptr<Task> task) override;
+    std::unique_ptr<Task> post(std::unique_ptr<Task> task) override;
+    bool isRunning() const noexcept override { return executing_.load(std::memory_order_relaxed) || hosted_; }
+    void moveTasks(Executor& other) override;
     void deleteLater(Object* object);
     void forgetDeletion(Object* object) noexcept;
 
@@ -120,6 +122,7 @@ class Dispatcher final : public Executor {
     int depth_ = 0;             ///< turns on the stack
     std::uint32_t running_ = 0; ///< slots, tasks and timers on the stack
     ExecLevel* level_ = nullptr;
+    std::atomic<bool> executing_ = false; ///< a level, or a turn, is on the stack
     std::atomic<std::size_t> users_ = 0; ///< those that outlive its thread may go on any
 
     // What there is to do.

@@ -80,7 +80,6 @@ EventLoop::EventLoop() : EventLoop(ThreadLoops::ofThisThread().forLoop(nullptr))
 EventLoop::EventLoop(uv_loop_s* host) : EventLoop(ThreadLoops::ofThisThread().forLoop(host)) {}
 
 EventLoop::EventLoop(Dispatcher& dispatcher) : dispatcher_(dispatcher) {
-    setExecutor(&dispatcher);
     dispatcher.setFacade(this);
     dispatcher.addUser();
 }
@@ -89,6 +88,8 @@ EventLoop::~EventLoop() {
     ThreadLoops::ofThisThread().end(this, dispatcher_);
     dispatcher_.removeUser();
 }
+
+void EventLoop::postTask(std::unique_ptr<Task> task) { dispatcher_.post(std::move(task)); }
 
 EventLoop* EventLoop::current() { return ThreadLoops::ofThisThread().first().facade(); }
 

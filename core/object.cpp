@@ -25,9 +25,7 @@ void refuse(std::string_view sentence) { logMessage(LogLevel::Warning, "halyard.
 } // namespace
 
 Object::Object(Object* parent) {
-    Dispatcher& dispatcher = Dispatcher::current();
-    setExecutor(&dispatcher);
-    dispatcher.addUser();
+    Dispatcher::current(); // which makes the thread's loop, where it has none
     if (parent != nullptr)
         setParent(parent);
 }
@@ -35,7 +33,7 @@ Object::Object(Object* parent) {
 Object::~Object() {
     dying_ = true;
     if (deletionAsked_.exchange(true)) // nobody asks any more from here on
-        static_cast<Dispatcher*>(executor())->forgetDeletion(this);
+        withDispatcher([this](Dispatcher& dispatcher) { dispatcher.forgetDeletion(this); });
     clearPointers();
     endConnections();
     setSignalsBlocked(false);
@@ -55,7 +53,14 @@ Object::~Object() {
     }
     if (parent_ != nullptr)
         parent_->removeChild(*this);
-    static_cast<Dispatcher*>(executor())->removeUser();
+}
+
+/// Calls `use` with what runs the loop of its thread, from any thread; not at all where that has ended.
+template <class Use>
+void Object::withDispatcher(Use use) const {
+    const detail::Section section(detail::Affinity::current()); // it does not end meanwhile
+    if (auto* const dispatcher = static_cast<Dispatcher*>(executor()))
+        use(*dispatcher);
 }
 
 Object::Extra& Object::extra() {
@@ -104,7 +109,7 @@ void Object::setParent(Object* parent) {
         for (const Object* each = parent; each != nullptr; each = each->parent_)
             if (each == this)
                 return refuse("Object::setParent(): an object cannot be below itself");
-        if (parent->executor() != executor())
+        if (&parent->affinity() != &affinity())
             return refuse("Object::setParent(): the parent lives on another thread");
         if (parent->dying_)
             return refuse("Object::setParent(): the parent is being destroyed");
@@ -135,17 +140,21 @@ bool Object::blockSignals(bool block) noexcept {
 
 void Object::deleteLater() {
     if (!deletionAsked_.exchange(true))
-        static_cast<Dispatcher*>(executor())->deleteLater(this);
+        withDispatcher([this](Dispatcher& dispatcher) { dispatcher.deleteLater(this); });
 }
 
 bool Object::isOnItsThread(std::string_view call) const {
-    const bool own = executor() == Executor::current();
+    const bool own = livesHere();
     if (!own)
         refuse(std::string(call).append(": the object lives on another thread"));
     return own;
 }
 
-EventLoop* Object::loop() const noexcept { return static_cast<Dispatcher*>(executor())->facade(); }
+EventLoop* Object::loop() const noexcept {
+    EventLoop* found = nullptr;
+    withDispatcher([&found](const Dispatcher& dispatcher) { found = dispatcher.facade(); });
+    return found;
+}
 
 bool Object::hasSender(const void* sender) {
     if (sender == nullptr)

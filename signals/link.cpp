@@ -2,79 +2,21 @@
 
 #include <halyard/signals/signal.h>
 
+#include "cells.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <utility>
-#include <vector>
 
 namespace halyard::detail {
 
 namespace {
 
-// Links live in cells that are never given back to the system, so that a handle may look at the generation of a cell
-// whose connection ended long ago. Each thread keeps a few free ones; what is too many for it goes to all.
-constexpr std::size_t chunkCells = 64;
-
-struct CellPool {
-    std::mutex mutex;
-    std::vector<std::unique_ptr<Link[]>> chunks;
-    Link* free = nullptr;
-};
-
-CellPool& sharedCells() {
-    static auto* pool = new CellPool; // outlives every static object that may still disconnect
-    return *pool;
-}
-
-/// Trivial, so that even an object that dies after its thread's other variables may still disconnect.
-struct CellCache {
-    Link* free;
-    std::size_t count;
-    bool closed; ///< the thread is ending: what comes now goes to all
-};
-constinit thread_local CellCache cells{};
-
-void giveBack(std::size_t howMany) noexcept {
-    CellPool& pool = sharedCells();
-    const std::lock_guard lock(pool.mutex);
-    for (; howMany != 0 && cells.free != nullptr; --howMany, --cells.count) {
-        Link* const cell = cells.free;
-        cells.free = cell->next;
-        cell->next = pool.free;
-        pool.free = cell;
-    }
-}
-
-struct GiveBackAtThreadEnd {
-    ~GiveBackAtThreadEnd() {
-        cells.closed = true;
-        giveBack(cells.count);
-    }
-};
-
-void refill() {
-    static thread_local const GiveBackAtThreadEnd janitor;
-    CellPool& pool = sharedCells();
-    const std::lock_guard lock(pool.mutex);
-    if (pool.free == nullptr) {
-        pool.chunks.push_back(std::make_unique<Link[]>(chunkCells));
-        for (std::size_t i = chunkCells; i-- != 0;) {
-            Link& cell = pool.chunks.back()[i];
-            cell.next = pool.free;
-            pool.free = &cell;
-        }
-    }
-    for (; pool.free != nullptr && cells.count != chunkCells; ++cells.count) {
-        Link* const cell = pool.free;
-        pool.free = cell->next;
-        cell->next = cells.free;
-        cells.free = cell;
-    }
-}
+using LinkCells = CellPool<Link, &Link::next>;
+using ListCells = CellPool<LinkList, &LinkList::nextFree>;
 
 MisuseHandler misuseHandler = [](const char* sentence) { std::fprintf(stderr, "halyard: %s\n", sentence); };
 
@@ -83,36 +25,61 @@ MisuseHandler misuseHandler = [](const char* sentence) { std::fprintf(stderr, "h
 void setMisuseHandler(MisuseHandler handler) noexcept { misuseHandler = handler; }
 void reportMisuse(const char* sentence) { misuseHandler(sentence); }
 
+CallsOver::~CallsOver() {
+    if (link_ != nullptr)
+        link_->callsAreOver();
+}
+
+void CallsOver::run() { std::exchange(link_, nullptr)->callsAreOver(); }
+
+const Tracked* CallsOver::receiver() const noexcept { return link_->has(Revoked) ? nullptr : link_->receiver; }
+
+SlotBox::~SlotBox() = default;
+
+Graves::~Graves() {
+    while (first_ != nullptr)
+        delete std::exchange(first_, first_->next);
+}
+
+void Graves::add(SlotBox* box) noexcept {
+    box->next = first_;
+    first_ = box;
+}
+
 Link& Link::allocate() {
-    if (cells.free == nullptr)
-        refill();
-    Link& link = *cells.free;
-    cells.free = link.next;
-    --cells.count;
-    link.flags = 0;
+    Link& link = LinkCells::take();
+    link.flags.store(0, std::memory_order_relaxed);
     link.ops = nullptr;
+    link.receiver = nullptr;
+    link.owner = nullptr;
     link.next = nullptr;
     return link;
 }
 
-void Link::releaseIfUnused() noexcept {
-    if (isInUse())
+/// Destroys the functor of a link that has ended, and gives the cell back when no list holds it any more; unless
+/// somebody is still at it, who then comes back here.
+void Link::releaseIfUnused(const Exclusive& right, Graves& graves) noexcept {
+    if (has(InFlight))
+        return;
+    if (Emission::isWalked(this, flags.load(std::memory_order_relaxed), right)) {
+        set(Untidy);
+        return;
+    }
+    buryFunctor(graves);
+    if (holder.load(std::memory_order_relaxed) != 0)
         return;
     leaveRing();
-    destroySlot(); // nobody can find this link any more, whatever the functor's destructor does
-    next = cells.free;
-    cells.free = this;
-    if (++cells.count > 2 * chunkCells || cells.closed)
-        giveBack(chunkCells);
+    place.store(0, std::memory_order_relaxed);
+    LinkCells::giveBack(*this);
 }
 
-void Link::destroySlot() noexcept {
+void Link::buryFunctor(Graves& graves) noexcept {
     const SlotOps* const table = std::exchange(ops, nullptr);
-    if (table == nullptr || table->drop == nullptr)
+    if (table == nullptr || !table->boxed)
         return;
-    void* functor = nullptr;
-    std::memcpy(&functor, slot, sizeof functor);
-    table->drop(functor);
+    SlotBox* box = nullptr;
+    std::memcpy(&box, slot, sizeof box);
+    graves.add(box);
 }
 
 void Link::enterRing(Link*& first) noexcept {
@@ -133,97 +100,198 @@ void Link::leaveRing() noexcept {
     next = nullptr;
 }
 
-void Link::end(bool revoke) noexcept {
-    ++generation;
-    signal = nullptr;
+void Link::locate() noexcept {
+    const std::uint32_t here = guard();
+    std::uint32_t there = here; // and so it is for one that has left the ring, whose receiver may be gone
+    if (previous != nullptr && has(Relay)) {
+        SignalBase* target = nullptr;
+        std::memcpy(&target, slot + sizeof(void*), sizeof target);
+        there = target->list().guard.load(std::memory_order_relaxed);
+    } else if (previous != nullptr) {
+        there = receiver->affinity().id;
+    }
+    set(Remote, there != here);
+    if (ops != nullptr)
+        chooseCall();
+}
+
+SignalBase* Link::signal() const noexcept {
+    return isInList() ? list().signal : reinterpret_cast<SignalBase*>(holder.load(std::memory_order_relaxed));
+}
+
+void Link::end(bool revoke, const Exclusive& right) noexcept {
+    generation.store(generation.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     set(Ended);
     chooseCall();
     if (revoke)
         set(Revoked);
+    if (has(InFlight) && !askWhenOver())
+        forgetCalls(right);
     // Calls on their way outlive the signal, but not the receiver: it must still find them.
-    if (revoke || queued == 0)
+    if (revoke || !has(InFlight))
         leaveRing();
 }
 
-void Link::disconnect() noexcept {
-    SignalBase& its = *signal;
-    end(true);
-    its.lose(*this);
+void Link::disconnect(const Exclusive& right, Graves& graves) noexcept {
+    SignalBase& its = *signal();
+    end(true, right);
+    its.lose(*this, right, graves);
 }
 
-void LinkRing::endAll(Link*& first) noexcept {
-    // Before the first functor is destroyed, whose destructor may emit: none of them may be called any more.
-    for (Link* each = first; each != nullptr; each = each->next) {
-        each->set(Link::Blocked);
-        each->set(Link::Revoked);
-        each->chooseCall();
+bool Link::askWhenOver() noexcept {
+    Executor* const executor = receiver->executor();
+    if (executor == nullptr)
+        return false; // it has dropped them
+    std::unique_ptr<CallsOver> notice(new (std::nothrow) CallsOver(*this));
+    if (notice == nullptr)
+        return true; // better a cell that is never used again than one that is used too early
+    CallsOver* const posted = notice.get();
+    const std::unique_ptr<Task> refused = executor->post(std::move(notice));
+    if (refused != nullptr)
+        posted->forget();
+    return refused == nullptr;
+}
+
+void Link::forgetCalls(const Exclusive& right) noexcept {
+    set(InFlight, false);
+    if (right.isEverybodys())
+        set(WalkedElsewhere, Emission::isWalkedElsewhere(this, guard()));
+}
+
+void Link::callsAreOver() noexcept {
+    Graves graves;
+    const Exclusive right([this](const Affinity& me) { return belongsTo(me); });
+    forgetCalls(right);
+    leaveRing();
+    releaseIfUnused(right, graves);
+}
+
+std::unique_ptr<Task> Link::post(std::unique_ptr<Task> task) {
+    Graves graves;
+    Executor* executor = nullptr;
+    {
+        const Exclusive right([this](const Affinity& me) { return isGuardedBy(me) && !(has(Once) && has(Remote)); });
+        if (has(Ended))
+            return task;
+        executor = receiver->executor();
+        if (executor != nullptr) {
+            if (!has(InFlight))
+                set(InFlight);
+            task = executor->post(std::move(task));
+            if (has(Once)) {
+                SignalBase& its = *signal();
+                end(false, right);
+                its.lose(*this, right, graves);
+            }
+        }
     }
+    if (executor == nullptr)
+        reportMisuse("a queued slot is not called: its receiver's thread has no loop");
+    return task;
+}
+
+bool Link::isOnly() noexcept {
+    const Exclusive right([this](const Affinity& me) { return isGuardedBy(me); });
+    return !isInList() || list().size - list().ended == 1;
+}
+
+bool Link::expend() noexcept {
+    Graves graves;
+    const Exclusive right([this](const Affinity& me) { return belongsTo(me); });
+    if (has(Ended))
+        return false;
+    disconnect(right, graves);
+    return true;
+}
+
+bool LinkRing::isLocal(const Link* first) noexcept {
+    for (; first != nullptr; first = first->next)
+        if (first->has(Remote))
+            return false;
+    return true;
+}
+
+void LinkRing::endAll(Link*& first, const Exclusive& right, Graves& graves) noexcept {
     while (first != nullptr) {
         Link& link = *first;
-        if (link.signal != nullptr) {
-            link.disconnect();
-        } else {
+        if (link.has(Ended)) {
+            link.set(Revoked);
             link.leaveRing();
+        } else {
+            link.disconnect(right, graves);
         }
     }
 }
 
-void LinkList::append(Link& link) {
+LinkList& LinkList::allocate() {
+    LinkList& list = ListCells::take();
+    list.flags.store(0, std::memory_order_relaxed);
+    list.size = list.ended = 0;
+    list.relays = nullptr;
+    return list;
+}
+
+void LinkList::release() noexcept {
+    guard.store(0, std::memory_order_relaxed);
+    links.reset();
+    capacity = 0;
+    outgrown.reset();
+    ListCells::giveBack(*this);
+}
+
+void LinkList::append(Link& link, bool isWalked) {
     if (size == capacity) {
         const std::uint32_t wider = capacity == 0 ? 4 : capacity + capacity / 2;
         auto array = std::make_unique_for_overwrite<Link*[]>(wider);
         std::copy_n(links.get(), size, array.get());
-        if (depth != 0) {
-            outgrown.push_back(std::move(links));
-            untidy = true;
+        if (isWalked) {
+            if (outgrown == nullptr)
+                outgrown = std::make_unique<std::vector<Array>>();
+            outgrown->push_back(std::move(links));
+            set(Untidy);
         }
         links = std::move(array);
         capacity = wider;
     }
-    link.index = size;
-    link.set(Link::InList);
+    link.place.store(size, std::memory_order_relaxed);
+    link.holder.store(reinterpret_cast<std::uintptr_t>(this) | Link::inList, std::memory_order_relaxed);
     links[size++] = &link;
 }
 
-void LinkList::forget(Link& last) noexcept {
-    --size;
-    --ended;
-    for (; size != 0 && links[size - 1]->has(Link::Ended); --size, --ended) {
-        links[size - 1]->set(Link::Orphan);
-        links[size - 1]->releaseIfUnused(); // its functor has gone already
-    }
-    last.set(Link::Orphan);
-    last.releaseIfUnused();
+void LinkList::forget(Link& last, const Exclusive& right, Graves& graves) noexcept {
+    const auto drop = [&](Link& link) {
+        --size;
+        --ended;
+        link.holder.store(0, std::memory_order_relaxed);
+        link.place.store(guard.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        link.releaseIfUnused(right, graves);
+    };
+    drop(last);
+    while (size != 0 && links[size - 1]->has(Ended))
+        drop(*links[size - 1]);
 }
 
-void LinkList::tidy() noexcept {
-    Link* gone = nullptr;
+void LinkList::tidy(const Exclusive& right, Graves& graves) noexcept {
     std::uint32_t kept = 0;
     for (std::uint32_t i = 0; i != size; ++i) {
         Link& each = *links[i];
-        if (each.has(Link::Ended)) {
-            each.nextGone = gone;
-            gone = &each;
+        if (each.has(Ended)) {
+            each.holder.store(0, std::memory_order_relaxed);
+            each.place.store(guard.load(std::memory_order_relaxed), std::memory_order_relaxed);
+            each.releaseIfUnused(right, graves);
         } else {
-            each.index = kept;
+            each.place.store(kept, std::memory_order_relaxed);
             links[kept++] = &each;
         }
     }
     size = kept;
     ended = 0;
-    untidy = false;
-    outgrown.clear();
+    set(Untidy, false);
+    outgrown.reset();
     if (signal == nullptr || (size == 0 && relays == nullptr)) {
         if (signal != nullptr)
-            signal->word_ = reinterpret_cast<std::uintptr_t>(owner);
-        delete this;
-    }
-    // From here on only what is in hand: a functor's destructor may do anything.
-    while (gone != nullptr) {
-        Link& each = *gone;
-        gone = each.nextGone;
-        each.set(Link::Orphan);
-        each.releaseIfUnused();
+            signal->word_.store(reinterpret_cast<std::uintptr_t>(owner), std::memory_order_release);
+        release();
     }
 }
 

@@ -1,176 +1,305 @@
 #include <halyard/signals/signal.h>
 
-#include <algorithm>
 #include <cstring>
 
 namespace halyard {
 
+using detail::Affinity;
+using detail::Exclusive;
+using detail::Graves;
 using detail::Link;
 using detail::LinkList;
+using detail::LinkRing;
 using detail::SlotBlank;
 
-SignalBase::~SignalBase() {
-    while (isConnected()) // again where a functor's destructor has connected something
-        endAll();
+/// Where a new connection belongs.
+struct SignalBase::Place {
+    Tracked* receiver = nullptr;
+    SignalBase* next = nullptr; ///< of a relay
+    std::uint16_t flags = 0;
+};
+
+namespace {
+
+bool isRemote(const Link& link) noexcept { return link.has(detail::Remote); }
+
+} // namespace
+
+// --- who may change it ---
+
+bool SignalBase::isGuardedBy(Affinity& thread) noexcept {
+    std::uintptr_t nobody = 0;
+    switch (kind()) {
+    case oneLink:
+        return link().place.load(std::memory_order_relaxed) == thread.id;
+    case manyLinks:
+        return list().guard.load(std::memory_order_relaxed) == thread.id;
+    case claimed:
+        return pointee<Affinity>() == &thread;
+    default:
+        if (const Tracked* const its = pointee<Tracked>())
+            return &its->affinity() == &thread;
+        return word_.compare_exchange_strong(nobody, reinterpret_cast<std::uintptr_t>(&thread) | claimed) ||
+               nobody == (reinterpret_cast<std::uintptr_t>(&thread) | claimed);
+    }
 }
 
-void SignalBase::endAll() noexcept {
-    if (hasOneLink()) {
-        Link& only = link();
-        word_ = 0;
-        only.set(Link::Orphan);
-        only.end(false);
-        only.releaseIfUnused();
+std::uint32_t SignalBase::guard() const noexcept {
+    switch (kind()) {
+    case oneLink:
+        return link().guard();
+    case manyLinks:
+        return list().guard.load(std::memory_order_relaxed);
+    case claimed:
+        return pointee<Affinity>()->id;
+    default:
+        return pointee<Tracked>() != nullptr ? pointee<Tracked>()->affinity().id : Affinity::current().id;
+    }
+}
+
+void SignalBase::guardBy(const Affinity& thread) noexcept {
+    const auto locate = [&](Link& each) {
+        each.set(detail::WalkedElsewhere, detail::Emission::isWalkedElsewhere(&each, thread.id));
+        each.locate();
+    };
+    if (kind() == oneLink) {
+        link().place.store(thread.id, std::memory_order_relaxed);
+        locate(link());
         return;
     }
     LinkList& all = list();
-    word_ = 0;
-    all.signal = nullptr;
-    for (std::uint32_t i = 0; i != all.size; ++i) {
-        if (!all.links[i]->has(Link::Ended)) {
-            all.links[i]->end(false);
-            ++all.ended;
-        }
-    }
-    detail::LinkRing::endAll(all.relays);
-    all.untidy = true;
-    if (all.depth == 0)
-        all.tidy();
+    all.guard.store(thread.id, std::memory_order_relaxed);
+    all.set(detail::WalkedElsewhere, detail::Emission::isWalkedElsewhere(&all, thread.id));
+    for (std::uint32_t i = 0; i != all.size; ++i)
+        locate(*all.links[i]);
+    for (Link* each = all.relays; each != nullptr; each = each->next)
+        each->locate();
 }
 
 Tracked* SignalBase::owner() const noexcept {
-    if (hasOneLink())
+    switch (kind()) {
+    case oneLink:
         return link().owner;
-    return isConnected() ? list().owner : reinterpret_cast<Tracked*>(word_);
+    case manyLinks:
+        return list().owner;
+    case claimed:
+        return nullptr;
+    default:
+        return pointee<Tracked>();
+    }
 }
+
+template <class Holds>
+bool SignalBase::allLinks(Holds holds) const noexcept {
+    if (kind() == oneLink)
+        return holds(link());
+    for (std::uint32_t i = 0; kind() == manyLinks && i != list().size; ++i)
+        if (const Link& each = *list().links[i]; !each.has(detail::Ended) && !holds(each))
+            return false;
+    return true;
+}
+
+// --- connecting ---
 
 Connection SignalBase::attach(SlotBlank& slot) {
     if (slot.missing) {
         detail::reportMisuse("connect: there is no slot");
         return {};
     }
-    return place(slot, nullptr, nullptr, false);
+    const Exclusive right([this](Affinity& me) { return isGuardedBy(me); });
+    return place(slot, {}, right);
 }
 
 Connection SignalBase::attachTo(Tracked* receiver, SlotBlank& slot, ConnectionType type) {
-    if (receiver == nullptr || slot.missing) {
-        detail::reportMisuse(receiver == nullptr ? "connect: there is no receiver" : "connect: there is no slot");
-        return {};
+    constexpr unsigned wayMask = 3;
+    const auto way = static_cast<ConnectionType>(static_cast<unsigned>(type) & wayMask);
+    const bool waits = way == ConnectionType::Queued || way == ConnectionType::BlockingQueued;
+    const char* refusal = nullptr;
+    if (receiver == nullptr)
+        refusal = "connect: there is no receiver";
+    else if (slot.missing)
+        refusal = "connect: there is no slot";
+    else if ((type & ConnectionType::Unique) && !slot.ops->isMember)
+        refusal = "connect: only a member function can be a unique slot";
+    else if (waits && !slot.ops->canBeQueued)
+        refusal = "connect: a queued slot needs arguments that can be copied";
+    else if (way == ConnectionType::Queued && receiver->executor() == nullptr)
+        refusal = "connect: a queued slot needs a receiver on a thread with a loop";
+    if (refusal == nullptr) {
+        const Exclusive right([&](Affinity& me) { return isGuardedBy(me) && receiver->livesHere(); });
+        const auto isSame = [&](const Link& link) {
+            return link.receiver == receiver && *link.ops->type == *slot.ops->type &&
+                   std::memcmp(link.slot, slot.slot, sizeof link.slot) == 0;
+        };
+        if ((type & ConnectionType::Unique) && !allLinks([&](const Link& link) { return !isSame(link); }))
+            return {};
+        const auto queues = [](const Link& link) { return link.has(detail::Queued) || link.has(detail::Blocking); };
+        if (slot.ops->movesArguments && hasLinks() &&
+            (waits ? !allLinks([](const Link&) { return false; })
+                   : !allLinks([&](const Link& link) { return !queues(link); })))
+            refusal = "connect: arguments that can only be moved have one receiver where one is queued";
+        else
+            return place(slot,
+                         {receiver, nullptr,
+                          static_cast<std::uint16_t>((way == ConnectionType::Queued ? detail::Queued : 0) |
+                                                     (way == ConnectionType::Direct ? detail::Direct : 0) |
+                                                     (way == ConnectionType::BlockingQueued ? detail::Blocking : 0) |
+                                                     ((type & ConnectionType::SingleShot) ? detail::Once : 0))},
+                         right);
     }
-    Executor* const home = receiver->executor();
-    if (home != nullptr && home != Executor::current()) {
-        detail::reportMisuse("connect: the receiver lives on another thread");
-        return {};
-    }
-    if (type == ConnectionType::Queued && (home == nullptr || !slot.ops->canBeQueued)) {
-        detail::reportMisuse(home == nullptr ? "connect: a queued slot needs a receiver on a thread with a loop"
-                                             : "connect: a queued slot needs arguments that can be copied");
-        return {};
-    }
-    return place(slot, receiver, &receiver->incoming_, type == ConnectionType::Queued);
+    detail::reportMisuse(refusal);
+    return {};
 }
 
 Connection SignalBase::attachRelay(SignalBase& next, SlotBlank& slot) {
-    return place(slot, nullptr, &next.makeList().relays, false);
+    const Exclusive right([&](Affinity& me) { return isGuardedBy(me) && next.isGuardedBy(me); });
+    next.makeList();
+    return place(slot, {nullptr, &next, detail::Relay}, right);
 }
 
-Connection SignalBase::place(SlotBlank& slot, Tracked* receiver, Link** ring, bool queued) {
+Connection SignalBase::place(SlotBlank& slot, const Place& where, const Exclusive& right) {
     Link& link = Link::allocate();
-    LinkList* all = nullptr;
-    if (isConnected()) {
+    Tracked* const its = owner();
+    const std::uint32_t guardian = guard();
+    link.holder.store(0, std::memory_order_relaxed);
+    if (hasLinks()) {
         try {
-            all = &makeList();
-            link.ops = nullptr;
-            all->append(link);
+            LinkList& all = makeList();
+            all.append(link, detail::Emission::isWalked(&all, all.flags.load(std::memory_order_relaxed), right));
         } catch (...) {
-            link.set(Link::Orphan);
-            link.releaseIfUnused();
+            Graves none;
+            link.releaseIfUnused(right, none);
             throw;
         }
     }
-    link.receiver = receiver;
+    link.receiver = where.receiver;
     link.ops = slot.ops;
     std::memcpy(link.slot, slot.slot, sizeof link.slot);
     std::memset(slot.slot, 0, sizeof slot.slot);
-    if (queued)
-        link.set(Link::Queued);
-    link.chooseCall();
-    link.signal = this;
-    if (all == nullptr) {
-        link.owner = owner();
-        word_ = reinterpret_cast<std::uintptr_t>(&link) | oneLink;
+    link.flags.store(where.flags, std::memory_order_relaxed);
+    if (!link.isInList()) {
+        link.owner = its;
+        link.place.store(guardian, std::memory_order_relaxed);
+        link.holder.store(reinterpret_cast<std::uintptr_t>(this), std::memory_order_relaxed);
+        setWord(&link, oneLink);
     }
-    if (ring != nullptr)
-        link.enterRing(*ring);
-    return {&link, link.generation};
+    if (where.receiver != nullptr)
+        link.enterRing(where.receiver->incoming_);
+    else if (where.next != nullptr)
+        link.enterRing(where.next->list().relays);
+    link.locate();
+    return {&link, link.generation.load(std::memory_order_relaxed)};
 }
 
 /// From whatever there is to a list.
 LinkList& SignalBase::makeList() {
-    if (isConnected() && !hasOneLink())
+    if (kind() == manyLinks)
         return list();
-    auto* all = new LinkList;
-    all->signal = this;
-    all->owner = owner();
-    if (hasOneLink()) {
+    LinkList& all = LinkList::allocate();
+    all.signal = this;
+    all.owner = owner();
+    all.guard.store(guard(), std::memory_order_relaxed);
+    if (kind() == oneLink) {
         try {
-            all->append(link());
+            all.append(link(), false);
         } catch (...) {
-            delete all;
+            all.release();
             throw;
         }
     }
-    word_ = reinterpret_cast<std::uintptr_t>(all) | manyLinks;
-    return *all;
+    setWord(&all, manyLinks);
+    return all;
+}
+
+// --- ending ---
+
+SignalBase::~SignalBase() {
+    while (hasLinks()) // again where a functor's destructor has connected something
+        endAll();
+}
+
+void SignalBase::endAll() noexcept {
+    Graves graves;
+    const Exclusive right([this](Affinity& me) {
+        return isGuardedBy(me) && allLinks([](const Link& each) { return !isRemote(each); }) &&
+               (kind() != manyLinks || LinkRing::isLocal(list().relays));
+    });
+    if (kind() == oneLink) {
+        Link& only = link();
+        word_.store(0, std::memory_order_release);
+        only.end(false, right);
+        only.holder.store(0, std::memory_order_relaxed);
+        only.releaseIfUnused(right, graves);
+        return;
+    }
+    LinkList& all = list();
+    word_.store(0, std::memory_order_release);
+    for (std::uint32_t i = 0; i != all.size; ++i) {
+        if (!all.links[i]->has(detail::Ended)) {
+            all.links[i]->end(false, right);
+            ++all.ended;
+        }
+    }
+    LinkRing::endAll(all.relays, right, graves);
+    all.signal = nullptr;
+    all.set(detail::Untidy);
+    if (!detail::Emission::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
+        all.tidy(right, graves);
 }
 
 /// Lets go of a link that has just ended.
-void SignalBase::lose(Link& link) noexcept {
-    if (!link.has(Link::InList)) {
-        word_ = reinterpret_cast<std::uintptr_t>(link.owner);
-        link.set(Link::Orphan);
-        link.releaseIfUnused();
+void SignalBase::lose(Link& link, const Exclusive& right, Graves& graves) noexcept {
+    if (!link.isInList()) {
+        setWord(link.owner, 0);
+        link.holder.store(0, std::memory_order_relaxed);
+        link.releaseIfUnused(right, graves);
         return;
     }
     LinkList& all = list();
     ++all.ended;
-    all.untidy = true;
-    if (all.depth != 0)
+    all.set(detail::Untidy);
+    if (detail::Emission::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
         return;
     // Squeezing only when half of it is dead makes a disconnect cost a constant, and keeps the order. The functor
     // goes at once all the same.
-    if (all.ended * 2 > all.size || link.isInUse())
-        all.tidy();
-    else if (link.index + 1 == all.size)
-        all.forget(link);
+    const std::uint32_t place = link.place.load(std::memory_order_relaxed);
+    if (all.ended * 2 > all.size)
+        all.tidy(right, graves);
+    else if (place + 1 == all.size)
+        all.forget(link, right, graves);
     else
-        link.destroySlot();
+        link.releaseIfUnused(right, graves);
 }
 
 template <class Matches>
 std::size_t SignalBase::endWhere(Matches matches) noexcept {
-    if (hasOneLink()) {
-        Link& only = link();
-        if (!matches(only))
+    Graves graves;
+    const Exclusive right([&](Affinity& me) {
+        return isGuardedBy(me) && allLinks([&](const Link& each) { return !isRemote(each) || !matches(each); });
+    });
+    if (kind() == oneLink) {
+        if (!matches(link()))
             return 0;
-        only.disconnect();
+        link().disconnect(right, graves);
         return 1;
     }
-    if (!isConnected())
+    if (kind() != manyLinks)
         return 0;
     LinkList& all = list();
     std::size_t count = 0;
-    // A walk of its own: functors are destroyed when it ends, and they may do anything to this signal.
-    const detail::ListWalk walking(all);
-    for (std::uint32_t i = 0, end = all.size; i != end; ++i) {
+    for (std::uint32_t i = 0; i != all.size; ++i) {
         Link& each = *all.links[i];
-        if (each.has(Link::Ended) || !matches(each))
+        if (each.has(detail::Ended) || !matches(each))
             continue;
-        each.end(true);
+        each.end(true, right);
         ++all.ended;
-        all.untidy = true;
         ++count;
     }
+    if (count == 0)
+        return 0;
+    all.set(detail::Untidy);
+    if (!detail::Emission::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
+        all.tidy(right, graves);
     return count;
 }
 
@@ -192,27 +321,39 @@ std::size_t SignalBase::disconnectSlot(const Tracked* receiver, const SlotBlank&
 }
 
 std::size_t SignalBase::connectionCount() const noexcept {
-    if (hasOneLink())
+    const Exclusive right([this](Affinity& me) { return const_cast<SignalBase*>(this)->isGuardedBy(me); });
+    if (kind() == oneLink)
         return 1;
-    return isConnected() ? list().size - list().ended : 0;
+    return kind() == manyLinks ? list().size - list().ended : 0;
 }
 
-bool Connection::isConnected() const noexcept { return link_ != nullptr && link_->generation == generation_; }
+// --- handles ---
+
+bool Connection::isConnected() const noexcept {
+    return link_ != nullptr && link_->generation.load(std::memory_order_acquire) == generation_;
+}
 
 bool Connection::disconnect() noexcept {
     if (!isConnected())
         return false;
-    link_->disconnect();
+    Graves graves;
+    const Exclusive right([this](const Affinity& me) { return !isConnected() || link_->belongsTo(me); });
+    if (!isConnected())
+        return false;
+    link_->disconnect(right, graves);
     return true;
 }
 
 void Connection::setBlocked(bool blocked) noexcept {
     if (!isConnected())
         return;
-    link_->set(Link::Blocked, blocked);
+    const Exclusive right([this](const Affinity& me) { return !isConnected() || link_->isGuardedBy(me); });
+    if (!isConnected())
+        return;
+    link_->set(detail::Blocked, blocked);
     link_->chooseCall();
 }
 
-bool Connection::isBlocked() const noexcept { return isConnected() && link_->has(Link::Blocked); }
+bool Connection::isBlocked() const noexcept { return isConnected() && link_->has(detail::Blocked); }
 
 } // namespace halyard

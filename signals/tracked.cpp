@@ -1,23 +1,55 @@
 #include <halyard/signals/tracked.h>
 
-#include <halyard/signals/executor.h>
 #include <halyard/signals/link.h>
 #include <halyard/signals/pointer.h>
 
 namespace halyard {
 
-Tracked::Tracked() noexcept : executor_(Executor::current()) {}
+using detail::Affinity;
+using detail::Exclusive;
+using detail::Link;
+using detail::LinkRing;
+
+Tracked::Tracked() noexcept : affinity_(&Affinity::current()) { affinity().enter(); }
 
 Tracked::~Tracked() {
     clearPointers();
     endConnections();
+    if (Affinity::current().emissions != nullptr)
+        detail::Emission::forgetOwner(*this);
+    affinity().leave();
 }
 
-void Tracked::endConnections() noexcept { detail::LinkRing::endAll(incoming_); }
+void Tracked::endConnections() noexcept {
+    while (incoming_ != nullptr) { // again where a functor's destructor has connected something
+        detail::Graves graves;
+        const Exclusive right(
+            [this](const Affinity& me) { return &affinity() == &me && LinkRing::isLocal(incoming_); });
+        LinkRing::endAll(incoming_, right, graves);
+    }
+}
 
 void Tracked::clearPointers() noexcept {
     while (pointers_ != nullptr)
         pointers_->leave();
+}
+
+Tracked* Tracked::signalOwner() const noexcept { return detail::Emission::callerOf(*this); }
+
+void Tracked::moveTo(Affinity& thread, std::span<Tracked* const> objects) noexcept {
+    Affinity& before = Affinity::current();
+    const detail::StoppedWorld world;
+    for (Tracked* const each : objects) {
+        thread.enter();
+        before.leave();
+        each->affinity_.store(&thread, std::memory_order_relaxed);
+        for (Link* link = each->incoming_; link != nullptr; link = link->next)
+            link->locate();
+    }
+    Executor* const from = before.executor.load();
+    Executor* const to = thread.executor.load();
+    if (from != nullptr && to != nullptr && from != to)
+        from->moveTasks(*to);
 }
 
 // Not inline: compilers that see a list of variables of the stack suspect them to stay in it.
@@ -32,12 +64,17 @@ void PointerBase::join(Tracked* target) noexcept {
     target->pointers_ = this;
 }
 
-namespace {
-constinit thread_local Executor* currentExecutor = nullptr;
+Executor* Executor::current() noexcept {
+    const Affinity* const me = detail::currentAffinity;
+    return me != nullptr ? me->executor.load(std::memory_order_relaxed) : nullptr;
 }
 
-Executor* Executor::current() noexcept { return currentExecutor; }
-
-void Executor::setCurrent(Executor* executor) noexcept { currentExecutor = executor; }
+void Executor::setCurrent(Executor* executor) noexcept {
+    Affinity& me = Affinity::current();
+    if (me.executor.load(std::memory_order_relaxed) == executor)
+        return;
+    const detail::StoppedWorld world;
+    me.executor.store(executor, std::memory_order_release);
+}
 
 } // namespace halyard

@@ -15,8 +15,7 @@ using namespace halyard;
 
 namespace {
 
-static_assert(!std::is_copy_constructible_v<detail::LinkWalk> && !std::is_move_constructible_v<detail::LinkWalk>);
-static_assert(!std::is_copy_constructible_v<detail::ListWalk> && !std::is_move_constructible_v<detail::ListWalk>);
+static_assert(!std::is_copy_constructible_v<detail::Emission> && !std::is_move_constructible_v<detail::Emission>);
 static_assert(!noexcept(std::declval<const Signal<int>&>()(1)), "what a slot throws leaves through the emission");
 
 /// A receiver that writes down its name when it is called, and then does what the test gave it to do.

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <halyard/signals/executor.h>
+#include <halyard/signals/link.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -13,12 +15,34 @@ class ManualExecutor : public halyard::Executor {
     ManualExecutor() : before_(current()) { setCurrent(this); }
     ~ManualExecutor() { setCurrent(before_); }
 
-    void post(std::unique_ptr<halyard::Task> task) override { tasks_.push_back(std::move(task)); }
+    std::unique_ptr<halyard::Task> post(std::unique_ptr<halyard::Task> task) override {
+        tasks_.push_back(std::move(task));
+        return nullptr;
+    }
+    bool isRunning() const noexcept override { return true; }
+    void moveTasks(halyard::Executor& other) override {
+        for (std::unique_ptr<halyard::Task>& each : tasks_)
+            if (const halyard::Tracked* const receiver = each->receiver();
+                receiver != nullptr && receiver->executor() == &other)
+                each = other.post(std::move(each));
+        std::erase(tasks_, nullptr);
+    }
 
-    std::size_t waiting() const { return tasks_.size(); }
+    /// How many calls wait; what follows the calls of an ended connection is none.
+    std::size_t waiting() const {
+        return static_cast<std::size_t>(
+            std::count_if(tasks_.begin(), tasks_.end(), [](const auto& each) { return !isNotice(*each); }));
+    }
 
-    /// Runs the oldest task; false when there is none.
+    /// Runs what stands before the oldest call: what was behind the calls of ended connections.
+    void runNotices() {
+        while (!tasks_.empty() && isNotice(*tasks_.front()))
+            take()->run();
+    }
+
+    /// Runs the oldest call; false when there is none.
     bool runOne() {
+        runNotices();
         if (tasks_.empty())
             return false;
         const std::unique_ptr<halyard::Task> task = take();
@@ -32,8 +56,12 @@ class ManualExecutor : public halyard::Executor {
         }
     }
 
-    /// Destroys the oldest task without running it.
-    void dropOne() { take().reset(); }
+    /// Destroys the oldest call without running it.
+    void dropOne() {
+        runNotices();
+        if (!tasks_.empty())
+            take().reset();
+    }
     void dropAll() {
         while (!tasks_.empty())
             dropOne();
@@ -44,6 +72,9 @@ class ManualExecutor : public halyard::Executor {
     void enterThread() { setCurrent(this); }
 
   private:
+    static bool isNotice(const halyard::Task& task) {
+        return dynamic_cast<const halyard::detail::CallsOver*>(&task) != nullptr;
+    }
     std::unique_ptr<halyard::Task> take() {
         std::unique_ptr<halyard::Task> task = std::move(tasks_.front());
         tasks_.pop_front();

@@ -593,10 +593,10 @@ TEST_CASE("a queued slot without an executor to queue it is refused with a sente
     CHECK(s.connect(&listener, &Listener::hear).isConnected());
 }
 
-TEST_CASE("a queued slot of a signal whose arguments cannot be copied is refused with a sentence") {
+TEST_CASE("a queued slot of a signal whose arguments can be neither copied nor moved is refused with a sentence") {
     const Misuse misuse;
     ManualExecutor executor;
-    Signal<int, std::unique_ptr<int>> s;
+    Signal<int, const std::unique_ptr<int>&> s;
     Listener listener;
     CHECK_FALSE(s.connect(&listener, &Listener::hear, queued).isConnected());
     CHECK(misuse.sentences() == std::vector<std::string>{"connect: a queued slot needs arguments that can be copied"});
@@ -604,4 +604,39 @@ TEST_CASE("a queued slot of a signal whose arguments cannot be copied is refused
     s.connect(&listener, &Listener::hear);
     s(1, nullptr);
     CHECK(listener.heard == Ints{1});
+}
+
+TEST_CASE("an argument that can only be moved is moved to a single queued receiver") {
+    const Misuse misuse;
+    ManualExecutor executor;
+    Signal<std::unique_ptr<int>> s;
+    Listener listener;
+    Ints seen;
+    const auto look = [&](const std::unique_ptr<int>& n) { seen.push_back(*n); };
+    const Connection only = s.connect(&listener, look, queued);
+    s(std::make_unique<int>(1));
+    CHECK(seen.empty());
+    executor.run();
+    CHECK(seen == Ints{1});
+
+    SUBCASE("and a second one is refused, queued or direct") {
+        CHECK_FALSE(s.connect(&listener, look, queued).isConnected());
+        CHECK_FALSE(s.connect(&listener, look).isConnected());
+        CHECK(misuse.sentences() ==
+              std::vector<std::string>(
+                  2, "connect: arguments that can only be moved have one receiver where one is queued"));
+        s(std::make_unique<int>(2));
+        executor.run();
+        CHECK(seen == Ints{1, 2});
+    }
+    SUBCASE("and one that came by another way is not called, with a sentence") {
+        s.connect([&](const std::unique_ptr<int>& n) { seen.push_back(-*n); });
+        s(std::make_unique<int>(2));
+        executor.run();
+        CHECK(seen == Ints{1, -2});
+        CHECK(misuse.sentences() ==
+              std::vector<std::string>{
+                  "a queued slot is not called: an argument can only be moved, and others are connected"});
+        CHECK(only.isConnected());
+    }
 }

@@ -468,6 +468,7 @@ class World {
     }
 
     void runTask(bool inSlot) {
+        executor_.runNotices(); // they may end functors, which do what they like
         expect(posted_.size() == executor_.waiting(), "the queue has a wrong length");
         if (posted_.empty() || !broken_.empty())
             return;
@@ -483,6 +484,7 @@ class World {
     }
 
     void dropTask() {
+        executor_.runNotices();
         if (posted_.empty())
             return;
         posted_.pop_front();
@@ -530,6 +532,7 @@ class World {
         graveyard_.clear();
         if (!posted_.empty())
             return;
+        executor_.runNotices();
         std::size_t counted = 0;
         for (const std::unique_ptr<ModelSignal>& each : models_)
             if (each != nullptr)

@@ -66,7 +66,7 @@ class HALYARD_API EventLoop : public Tracked {
             void run() override { std::invoke(function_); }
             std::decay_t<F> function_;
         };
-        executor()->post(std::make_unique<Posted>(std::forward<F>(task)));
+        postTask(std::make_unique<Posted>(std::forward<F>(task)));
     }
 
     /// The uv loop inside, for libraries that want one. Loop thread only.
@@ -83,6 +83,7 @@ class HALYARD_API EventLoop : public Tracked {
   private:
     friend class ThreadLoops;
     explicit EventLoop(Dispatcher& dispatcher);
+    void postTask(std::unique_ptr<Task> task);
 
     Dispatcher& dispatcher_;
 };

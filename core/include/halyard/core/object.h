@@ -15,6 +15,7 @@
 
 namespace halyard {
 
+class Dispatcher;
 class EventLoop;
 
 /// The base of what has signals, slots, a place in a tree and a thread. A parent owns its children: it deletes them
@@ -94,6 +95,8 @@ class HALYARD_API Object : public Tracked {
     struct Extra;
 
     static bool hasSender(const void* sender);
+    template <class Use>
+    void withDispatcher(Use use) const;
     Extra& extra();
     void addChild(Object& child);
     void removeChild(Object& child) noexcept;

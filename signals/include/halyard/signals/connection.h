@@ -11,12 +11,25 @@ namespace detail {
 struct Link;
 } // namespace detail
 
-/// How a slot is called.
+/// How a slot is called, and, joined to it by |, how often it may be connected and called.
+///
+///     thermometer.changed.connect(&display, &Display::show, ConnectionType::Queued | ConnectionType::SingleShot);
 enum class ConnectionType : std::uint8_t {
-    Auto,   ///< Direct where the receiver lives on the emitting thread. (It has to, for now: see Signal::connect.)
-    Direct, ///< Inside the emission.
-    Queued, ///< Later, from the receiver's loop; the arguments are copied once.
+    Auto = 0,   ///< Direct where the receiver lives on the emitting thread, else Queued; decided at each emission.
+    Direct = 1, ///< Inside the emission, on the emitting thread whichever that is.
+    Queued =
+        2, ///< Later, from the receiver's loop; the arguments are copied once, or moved where they can only be that.
+    BlockingQueued = 3, ///< Queued, and the emission waits for it. Refused, with a logged sentence, where that would
+                        ///< wait for ever: the receiver lives on the emitting thread, nothing runs its thread's loop.
+    Unique = 4,         ///< Refused where the same member function of the same receiver is connected already.
+    SingleShot = 8,     ///< Ends right before its first call.
 };
+constexpr ConnectionType operator|(ConnectionType a, ConnectionType b) noexcept {
+    return static_cast<ConnectionType>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+constexpr bool operator&(ConnectionType type, ConnectionType flag) noexcept {
+    return (static_cast<unsigned>(type) & static_cast<unsigned>(flag)) != 0;
+}
 
 /// A handle to one connection: two words, copied freely, harmless when either end is gone.
 ///
@@ -28,14 +41,15 @@ class HALYARD_API Connection {
   public:
     Connection() noexcept = default;
 
-    /// Ends the connection: nothing of it runs afterwards, calls that were queued included. False when it had
-    /// ended already.
+    /// Ends the connection: nothing of it runs afterwards, calls that were queued included. (Another thread than the
+    /// receiver's cannot take back a call that has begun.) False when it had ended already. Thread-safe.
     bool disconnect() noexcept;
 
-    /// False once either end is gone, and for a default-made handle.
+    /// False once either end is gone, and for a default-made handle. Thread-safe.
     bool isConnected() const noexcept;
 
     /// A blocked connection stays in its place and is not called. What was queued before is still delivered.
+    /// Thread-safe.
     void setBlocked(bool blocked) noexcept;
     bool isBlocked() const noexcept;
 

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <halyard/signals/affinity.h>
 #include <halyard/signals/connection.h>
+#include <halyard/signals/executor.h>
 #include <halyard/signals/tracked.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <typeinfo>
 #include <vector>
 
@@ -16,9 +20,14 @@
 /// test. All that a slot may do to the connections is made harmless by three rules:
 ///
 ///  - a Link that ends gets the typed no-op as its `call`, so that a walk on its way passes over it;
-///  - no Link is freed and no array is moved while a walk is on it (`depth`): the end of the walk tidies up;
+///  - no Link is freed and no array is moved while a walk is on it (an Emission stands for it): the end of the walk
+///    tidies up;
 ///  - a slot's functor is destroyed last, when nothing of the signal is touched any more, because its destructor
 ///    may do anything too.
+///
+/// Every signal is guarded by one thread, which emits, connects and disconnects in Sections; it is the thread of its
+/// owner, or becomes that again when the owner has moved. For all others the world stops. A Link whose receiver lives
+/// on another thread than the one that guards its signal is remote: what ends it stops the world too.
 namespace halyard::detail {
 
 struct Link;
@@ -30,116 +39,277 @@ using Thunk = void (*)();
 /// What a Link's slot can do, one static table for each type of slot.
 struct SlotOps {
     Thunk (*choose)(std::uint32_t flags); ///< the function that an emission calls, after the Link's flags
-    void (*drop)(void*);                  ///< destroys a functor that lives on the heap; null where none does
     const std::type_info* type;           ///< of the slot
-    bool canBeQueued;                     ///< all arguments can be copied
+    bool boxed;                           ///< it lives on the heap
+    bool isMember;                        ///< a member function of the receiver
+    bool canBeQueued;                     ///< all arguments can be copied, or moved
+    bool movesArguments;                  ///< they cannot all be copied: there must be one receiver only
+};
+
+/// A functor that does not fit a Link.
+struct HALYARD_API SlotBox {
+    SlotBox() = default;
+    SlotBox(const SlotBox&) = delete;
+    SlotBox& operator=(const SlotBox&) = delete;
+    virtual ~SlotBox();
+
+    SlotBox* next = nullptr; ///< once its Link has ended
+};
+
+/// The functors of ended Links, destroyed when it ends itself: made before a Section, it outlasts that.
+class HALYARD_API Graves {
+  public:
+    Graves() = default;
+    Graves(const Graves&) = delete;
+    Graves& operator=(const Graves&) = delete;
+    ~Graves();
+
+    void add(SlotBox* box) noexcept;
+
+  private:
+    SlotBox* first_ = nullptr;
+};
+
+/// The right to change what is wanted, taken in the cheapest way that suffices.
+class Exclusive {
+  public:
+    /// `suffices` tells whether a Section of the given thread, which is the calling one, does.
+    template <class Suffices>
+    explicit Exclusive(Suffices suffices) noexcept {
+        Affinity& me = Affinity::current();
+        section_.emplace(me);
+        if (suffices(me)) [[likely]]
+            return;
+        section_.reset();
+        world_.emplace();
+    }
+
+    bool isEverybodys() const noexcept { return world_.has_value(); } ///< all that all threads have
+
+  private:
+    std::optional<Section> section_;
+    std::optional<StoppedWorld> world_;
 };
 
 /// The links that end with something: with a receiver, or with the signal that a relay feeds.
 struct HALYARD_API LinkRing {
-    static void endAll(Link*& first) noexcept;
+    static bool isLocal(const Link* first) noexcept; ///< none of them belongs to two threads
+    static void endAll(Link*& first, const Exclusive& right, Graves& graves) noexcept;
+};
+
+/// What Links and LinkLists are asked about alike.
+enum LinkFlag : std::uint16_t {
+    Queued = 1,             ///< the slot is called through the receiver's executor
+    Direct = 2,             ///< it is called by the emitting thread, whichever that is
+    Blocking = 4,           ///< the emission waits for it
+    Once = 8,               ///< it ends before its first call
+    Remote = 16,            ///< it belongs to two threads
+    Blocked = 32,           ///< connected, but not called
+    Ended = 64,             ///< no longer connected
+    Revoked = 128,          ///< ended by a disconnect or by its receiver: queued calls are dropped
+    InFlight = 256,         ///< calls may be on their way: the executor tells when they are over
+    Untidy = 512,           ///< the last walk that ends has to free something
+    WalkedElsewhere = 1024, ///< by another thread than the one that guards it
+    Relay = 2048,           ///< its slot is another signal
 };
 
 struct HALYARD_API Link {
     static constexpr std::size_t slotSize = 16;
+    static constexpr std::uintptr_t inList = 1;
 
-    enum Flag : std::uint8_t {
-        Queued = 1,  ///< the slot is called through the receiver's executor
-        Blocked = 2, ///< connected, but not called
-        Ended = 4,   ///< no longer connected
-        Revoked = 8, ///< ended by a disconnect or by its receiver: queued calls are dropped
-        Orphan = 16, ///< no list holds it any more: whoever uses it last frees it
-        InList = 32, ///< stands in a LinkList
-    };
-
-    std::uint32_t index = 0;      ///< its place in the LinkList
-    std::uint32_t generation = 0; ///< counts the lives of this cell, so that an old handle finds nobody
-    std::uint32_t depth = 0;      ///< calls that are running in this slot through this link alone
-    std::uint32_t flags : 6 = 0;
-    std::uint32_t queued : 26 = 0; ///< posted calls that have not begun
-    Thunk call = nullptr;
+    std::atomic<std::uint32_t> place = 0;      ///< in its LinkList; where it is in none, the id of who guards it
+    std::atomic<std::uint32_t> generation = 0; ///< counts the lives of this cell, so that an old handle finds nobody
+    std::atomic<std::uint16_t> flags = 0;
+    std::atomic<Thunk> call = nullptr;
     Tracked* receiver = nullptr;
-    alignas(void*) std::byte slot[slotSize] = {}; ///< the slot itself, or a pointer to it
-    union {
-        Tracked* owner = nullptr; ///< the emitting object, while this link is all that its signal has
-        Link* nextGone;           ///< while a list is tidied
-    };
-    const SlotOps* ops = nullptr; ///< null once the functor is gone
-    SignalBase* signal = nullptr; ///< null once it has ended
-    Link* next = nullptr;         ///< in the ring of the receiver
+    alignas(void*) std::byte slot[slotSize] = {}; ///< the slot itself, or a pointer to its box
+    Tracked* owner = nullptr;                     ///< the emitting object, while this link is all that its signal has
+    const SlotOps* ops = nullptr;                 ///< null once the functor is gone
+    std::atomic<std::uintptr_t> holder = 0;       ///< its signal, or, tagged, its LinkList; null once it is in neither
+    Link* next = nullptr;                         ///< in the ring of the receiver
     Link** previous = nullptr;
 
-    bool has(Flag flag) const noexcept { return (flags & flag) != 0; }
-    void set(Flag flag, bool on = true) noexcept {
-        flags = static_cast<std::uint8_t>((on ? flags | flag : flags & ~std::uint32_t{flag}) & 63U);
+    bool has(LinkFlag flag) const noexcept { return (flags.load(std::memory_order_relaxed) & flag) != 0; }
+    void set(LinkFlag flag, bool on = true) noexcept {
+        const unsigned before = flags.load(std::memory_order_relaxed);
+        flags.store(static_cast<std::uint16_t>(on ? before | flag : before & ~unsigned{flag}),
+                    std::memory_order_release);
     }
-    void chooseCall() noexcept { call = ops->choose(flags); }
+    void chooseCall() noexcept {
+        call.store(ops->choose(flags.load(std::memory_order_relaxed)), std::memory_order_relaxed);
+    }
+
+    bool isInList() const noexcept { return (holder.load(std::memory_order_relaxed) & inList) != 0; }
+    LinkList& list() const noexcept {
+        return *reinterpret_cast<LinkList*>(holder.load(std::memory_order_relaxed) & ~inList);
+    }
+    SignalBase* signal() const noexcept;
+    std::uint32_t guard() const noexcept;
+    bool isGuardedBy(const Affinity& thread) const noexcept { return guard() == thread.id; }
+    /// Whether a Section of `thread` is enough to end it.
+    bool belongsTo(const Affinity& thread) const noexcept { return isGuardedBy(thread) && !has(Remote); }
 
     static Link& allocate();
     void enterRing(Link*& first) noexcept;
     void leaveRing() noexcept;
+    /// Sees anew whether it is remote, and how it is called: somebody has moved.
+    void locate() noexcept;
     /// Takes the connection out of its signal, and its queued calls back.
-    void disconnect() noexcept;
+    void disconnect(const Exclusive& right, Graves& graves) noexcept;
     /// Ends the connection for everyone but a walk that is on it, and for queued calls unless they are revoked.
-    void end(bool revoke) noexcept;
-    /// A call runs in it, or waits for its turn.
-    bool isInUse() const noexcept { return depth != 0 || queued != 0; }
-    /// Destroys the functor of an orphan that nobody uses any more, and gives the cell back.
-    void releaseIfUnused() noexcept;
-    /// Destroys the functor, of an ended link only. Its destructor may do anything.
-    void destroySlot() noexcept;
+    void end(bool revoke, const Exclusive& right) noexcept;
+    /// Frees what an ended link holds, and itself, as far as nobody is at it any more.
+    void releaseIfUnused(const Exclusive& right, Graves& graves) noexcept;
+    void buryFunctor(Graves& graves) noexcept;
+    void forgetCalls(const Exclusive& right) noexcept;
+    /// Asks the executor to tell when the calls that are on their way are over. False where there are none.
+    bool askWhenOver() noexcept;
+    void callsAreOver() noexcept;
+
+    /// Hands a call to the receiver's executor, or leaves it where it is: the link has ended, or the executor has.
+    /// Null once it is handed over.
+    std::unique_ptr<Task> post(std::unique_ptr<Task> task);
+    /// Posts it, and comes back when it has run or was dropped.
+    void postAndWait(std::unique_ptr<Task> task);
+    /// Whether a move-only argument may go to it: it is the only connection.
+    bool isOnly() noexcept;
+    /// Ends a connection that is called once. False where it has ended.
+    bool expend() noexcept;
+};
+
+/// Follows the calls of a link that has ended through the executor's queue.
+class HALYARD_API CallsOver final : public Task {
+  public:
+    explicit CallsOver(Link& link) noexcept : link_(&link) {}
+    CallsOver(const CallsOver&) = delete;
+    CallsOver& operator=(const CallsOver&) = delete;
+    ~CallsOver() override;
+    void run() override;
+    const Tracked* receiver() const noexcept override;
+    void forget() noexcept { link_ = nullptr; }
+
+  private:
+    Link* link_;
 };
 
 /// The connections of a signal that has, or had, more than one, or is fed by relays.
 struct LinkList {
     using Array = std::unique_ptr<Link*[]>;
 
-    Array links;
+    std::atomic<std::uint32_t> guard = 0; ///< the id of the thread that may use it in a Section
+    std::atomic<std::uint16_t> flags = 0;
     std::uint32_t size = 0;
     std::uint32_t capacity = 0;
-    std::uint32_t depth = 0;      ///< walks that are on it
-    std::uint32_t ended = 0;      ///< ended links that still stand in it
-    bool untidy = false;          ///< something waits for the last walk to end
+    std::uint32_t ended = 0; ///< ended links that still stand in it
+    Array links;
     SignalBase* signal = nullptr; ///< null once the signal is gone
     Tracked* owner = nullptr;
-    Link* relays = nullptr;      ///< the links that emit this signal
-    std::vector<Array> outgrown; ///< arrays that a walk may still be on
+    Link* relays = nullptr;                       ///< the links that emit this signal
+    std::unique_ptr<std::vector<Array>> outgrown; ///< arrays that a walk may still be on
+    LinkList* nextFree = nullptr;
 
-    void append(Link& link);
+    static LinkList& allocate();
+    void release() noexcept;
+
+    bool has(LinkFlag flag) const noexcept { return (flags.load(std::memory_order_relaxed) & flag) != 0; }
+    void set(LinkFlag flag, bool on = true) noexcept {
+        const unsigned before = flags.load(std::memory_order_relaxed);
+        flags.store(static_cast<std::uint16_t>(on ? before | flag : before & ~unsigned{flag}),
+                    std::memory_order_relaxed);
+    }
+
+    void append(Link& link, bool isWalked);
     /// Takes off its last link, which has ended, and the ended ones before it. Something else has to stay.
-    void forget(Link& last) noexcept;
+    void forget(Link& last, const Exclusive& right, Graves& graves) noexcept;
     /// Closes the gaps, and frees what only a walk kept. The list itself goes when it has nothing to hold.
-    HALYARD_API void tidy() noexcept;
+    void tidy(const Exclusive& right, Graves& graves) noexcept;
 };
 
-/// Keeps a Link alive while its slot runs.
-class LinkWalk {
+inline std::uint32_t Link::guard() const noexcept {
+    return isInList() ? list().guard.load(std::memory_order_relaxed) : place.load(std::memory_order_relaxed);
+}
+
+/// One emission, or one queued call, as long as it runs: what keeps its Links where they are, and knows who calls.
+class HALYARD_API Emission {
   public:
-    explicit LinkWalk(Link& link) noexcept : link_(link) { ++link_.depth; }
-    LinkWalk(const LinkWalk&) = delete;
-    LinkWalk& operator=(const LinkWalk&) = delete;
-    ~LinkWalk() {
-        if (--link_.depth == 0 && link_.has(Link::Orphan))
-            link_.releaseIfUnused();
+    /// An emission of `signal`.
+    explicit Emission(const SignalBase& signal) noexcept;
+    /// A queued call of `link`.
+    explicit Emission(Link& link) noexcept;
+    Emission(const Emission&) = delete;
+    Emission& operator=(const Emission&) = delete;
+    ~Emission() {
+        if (target_ == nullptr)
+            return;
+        {
+            const Section section(me_);
+            if ((flags_->load(std::memory_order_relaxed) & (Untidy | WalkedElsewhere)) == 0) [[likely]] {
+                me_.emissions = outer_;
+                return;
+            }
+        }
+        finish();
     }
 
-  private:
-    Link& link_;
-};
-
-/// Keeps a LinkList as it is while an emission walks it.
-class ListWalk {
-  public:
-    explicit ListWalk(LinkList& list) noexcept : list_(list) { ++list_.depth; }
-    ListWalk(const ListWalk&) = delete;
-    ListWalk& operator=(const ListWalk&) = delete;
-    ~ListWalk() {
-        if (--list_.depth == 0 && list_.untidy)
-            list_.tidy();
+    Link* const* begin() const noexcept { return begin_; }
+    Link* const* end() const noexcept { return end_; }
+    /// Is about to call `link`.
+    Link& at(Link* link) noexcept {
+        current_ = link;
+        return *link;
     }
+    /// Whether another thread guards the signal; then thunkFor() tells how to call each link, null for not at all.
+    bool isForeign() const noexcept { return foreign_; }
+    Thunk thunkFor(Link& link) noexcept;
+
+    /// Of the innermost call into `receiver` on this thread.
+    static Tracked* callerOf(const Tracked& receiver) noexcept;
+    /// An owner has gone: nobody asks for it any more.
+    static void forgetOwner(const Tracked& owner) noexcept;
+    /// Whether somebody walks the Link or LinkList, as far as the right of the asker reaches.
+    static bool isWalked(const void* target, unsigned flags, const Exclusive& right) noexcept;
+    /// The same, by another thread than `guard`. The world has stopped.
+    static bool isWalkedElsewhere(const void* target, std::uint32_t guard) noexcept;
 
   private:
-    LinkList& list_;
+    void enter(Link& only) noexcept {
+        target_ = current_ = &only;
+        only_ = true;
+        flags_ = &only.flags;
+        owner_ = only.owner;
+        begin_ = &current_;
+        end_ = begin_ + 1;
+        push();
+    }
+    void enter(LinkList& all) noexcept {
+        target_ = &all;
+        flags_ = &all.flags;
+        owner_ = all.owner;
+        begin_ = all.links.get();
+        end_ = begin_ + all.size;
+        push();
+    }
+    void push() noexcept {
+        outer_ = me_.emissions;
+        me_.emissions = this;
+    }
+    static bool isSilenced(const Tracked* owner) noexcept { return owner != nullptr && owner->signalsAreBlocked(); }
+    void enterForeign(SignalBase& signal) noexcept;
+    /// Whether an emission of another thread has still to look how a Link of this one is called.
+    bool isCalledElsewhere(const void* target) const noexcept;
+    void finish() noexcept;
+
+    Affinity& me_;
+    Emission* outer_ = nullptr;
+    const void* target_ = nullptr; ///< the Link or the LinkList; null where there is nobody to call
+    std::atomic<std::uint16_t>* flags_ = nullptr;
+    Tracked* owner_ = nullptr;
+    Link* current_ = nullptr;
+    Link* const* begin_ = nullptr;
+    Link* const* end_ = nullptr;
+    bool only_ = false; ///< the target is a Link
+    bool foreign_ = false;
+    bool queued_ = false;
 };
 
 /// Says of a wrong call what was wrong with it: to standard error, until core makes it a log line.

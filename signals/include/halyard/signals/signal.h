@@ -5,6 +5,7 @@
 #include <halyard/signals/slot.h>
 #include <halyard/signals/tracked.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,10 +21,10 @@ class HALYARD_API SignalBase {
     SignalBase(const SignalBase&) = delete;
     SignalBase& operator=(const SignalBase&) = delete;
 
-    /// Ends the connections to `receiver`. How many there were.
+    /// Ends the connections to `receiver`. How many there were. Thread-safe.
     std::size_t disconnect(const Tracked* receiver) noexcept;
-    void disconnectAll() noexcept;
-    std::size_t connectionCount() const noexcept;
+    void disconnectAll() noexcept;                ///< Thread-safe.
+    std::size_t connectionCount() const noexcept; ///< Thread-safe.
 
   protected:
     explicit SignalBase(Tracked* owner) noexcept : word_(reinterpret_cast<std::uintptr_t>(owner)) {}
@@ -31,12 +32,14 @@ class HALYARD_API SignalBase {
 
     static constexpr std::uintptr_t oneLink = 1;
     static constexpr std::uintptr_t manyLinks = 2;
+    static constexpr std::uintptr_t claimed = 3; ///< has no owner and no link, but a thread that may connect
     static constexpr std::uintptr_t kindMask = 3;
 
-    bool isConnected() const noexcept { return (word_ & kindMask) != 0; }
-    bool hasOneLink() const noexcept { return (word_ & oneLink) != 0; }
-    detail::Link& link() const noexcept { return *reinterpret_cast<detail::Link*>(word_ & ~kindMask); }
-    detail::LinkList& list() const noexcept { return *reinterpret_cast<detail::LinkList*>(word_ & ~kindMask); }
+    std::uintptr_t kind() const noexcept { return word_.load(std::memory_order_relaxed) & kindMask; }
+    /// For an emission: that there is something to call, perhaps.
+    bool isConnected() const noexcept { return kind() != 0; }
+    detail::Link& link() const noexcept { return *pointee<detail::Link>(); }
+    detail::LinkList& list() const noexcept { return *pointee<detail::LinkList>(); }
 
     Connection attach(detail::SlotBlank& slot);
     /// Refuses, with a sentence, what cannot be.
@@ -44,23 +47,67 @@ class HALYARD_API SignalBase {
     Connection attachRelay(SignalBase& next, detail::SlotBlank& slot);
     std::size_t disconnectSlot(const Tracked* receiver, const detail::SlotBlank& slot) noexcept;
 
-    static bool isSilenced(const Tracked* owner) noexcept { return owner != nullptr && owner->signalsBlocked_; }
-
   private:
+    friend class Connection;
+    friend class detail::Emission;
     friend struct detail::Link;
     friend struct detail::LinkList;
 
+    struct Place;
+
+    template <class T>
+    T* pointee() const noexcept {
+        return reinterpret_cast<T*>(word_.load(std::memory_order_relaxed) & ~kindMask);
+    }
+    bool hasLinks() const noexcept { return kind() == oneLink || kind() == manyLinks; }
     Tracked* owner() const noexcept;
-    Connection place(detail::SlotBlank& slot, Tracked* receiver, detail::Link** ring, bool queued);
+    /// Whether a Section of `thread`, which is the calling one, is enough to change it.
+    bool isGuardedBy(detail::Affinity& thread) noexcept;
+    std::uint32_t guard() const noexcept;
+    /// Emits on `thread` from now on. The world has stopped.
+    void guardBy(const detail::Affinity& thread) noexcept;
+    void setWord(const void* pointee, std::uintptr_t kind) noexcept {
+        word_.store(reinterpret_cast<std::uintptr_t>(pointee) | kind, std::memory_order_release);
+    }
+
+    Connection place(detail::SlotBlank& slot, const Place& where, const detail::Exclusive& right);
     detail::LinkList& makeList();
-    void lose(detail::Link& link) noexcept;
+    void lose(detail::Link& link, const detail::Exclusive& right, detail::Graves& graves) noexcept;
     /// What the destructor does: queued calls are still delivered.
     void endAll() noexcept;
     template <class Matches>
     std::size_t endWhere(Matches matches) noexcept;
+    template <class Holds>
+    bool allLinks(Holds holds) const noexcept;
 
-    std::uintptr_t word_;
+    std::atomic<std::uintptr_t> word_;
 };
+
+/// Begins an emission, on the thread that guards the signal nearly always.
+inline detail::Emission::Emission(const SignalBase& signal) noexcept : me_(Affinity::current()) {
+    {
+        const Section section(me_);
+        const std::uintptr_t word = signal.word_.load(std::memory_order_acquire);
+        if ((word & SignalBase::kindMask) == SignalBase::oneLink) {
+            Link& only = *reinterpret_cast<Link*>(word & ~SignalBase::kindMask);
+            if (only.place.load(std::memory_order_relaxed) == me_.id) [[likely]] {
+                if (!isSilenced(only.owner))
+                    enter(only);
+                return;
+            }
+        } else if ((word & SignalBase::kindMask) == SignalBase::manyLinks) {
+            LinkList& all = *reinterpret_cast<LinkList*>(word & ~SignalBase::kindMask);
+            if (all.guard.load(std::memory_order_relaxed) == me_.id) [[likely]] {
+                if (!isSilenced(all.owner))
+                    enter(all);
+                return;
+            }
+        } else {
+            return;
+        }
+    }
+    enterForeign(const_cast<SignalBase&>(signal));
+}
 
 /// A signal: whoever is connected to it is called when it is emitted, in the order of the connecting.
 ///
@@ -76,9 +123,12 @@ class HALYARD_API SignalBase {
 /// ended one does not run any more), emitting again, deleting the receiver, the sender or the signal (the rest of
 /// that emission is dropped with it), throwing (the exception leaves through the emission, the rest is skipped).
 ///
-/// A signal belongs to the thread of its owner, or of whoever made it: connect, disconnect and emit there.
+/// Connecting, disconnecting and emitting are thread-safe. They cost least on the thread of the signal's owner, or, for
+/// a signal without one, on the thread that uses it most: the others stop that one for a moment.
+///
 /// Arguments are values or const references; small trivial ones travel by value, others by const reference, so that
-/// an emission copies nothing that a slot does not copy.
+/// an emission copies nothing that a slot does not copy. What can only be moved is moved into the emission; slots see
+/// it as a constant, and a queued slot takes it along where it is the only one that is connected.
 template <class... Args>
 class Signal : public SignalBase {
     static_assert((!std::is_rvalue_reference_v<Args> && ...),
@@ -91,15 +141,17 @@ class Signal : public SignalBase {
     explicit Signal(Tracked* owner = nullptr) noexcept : SignalBase(owner) {}
 
     /// Connects anything callable with the arguments or with the first few of them. It lives until it is
-    /// disconnected or the signal dies.
+    /// disconnected or the signal dies, and runs on the emitting thread. Thread-safe, as all that follow.
     template <detail::NotDerivedFrom<SignalBase> F>
     Connection connect(F&& slot) {
         detail::SlotMaker<std::decay_t<F>, Args...> maker(std::in_place, std::forward<F>(slot));
         return attach(maker);
     }
 
-    /// Connects a member function; the connection ends with the receiver too. Refused, with a logged sentence and
-    /// a handle that is not connected: a null receiver, a receiver that lives on another thread.
+    /// Connects a member function; the connection ends with the receiver too. Refused, with a logged sentence and a
+    /// handle that is not connected: a null receiver or slot; Queued, where arguments can neither be copied nor moved,
+    /// where they can only be moved and something else is connected, or where the receiver's thread has no loop. A
+    /// connection that is to be Unique and is not, is refused without a word.
     template <class R, detail::MemberFunction Slot>
     Connection connect(R* receiver, Slot slot, ConnectionType type = ConnectionType::Auto) {
         static_assert(std::is_base_of_v<Tracked, R>, "the receiver of a slot must be a halyard::Tracked");
@@ -110,18 +162,18 @@ class Signal : public SignalBase {
         return attachTo(receiver, maker, type);
     }
 
-    /// Connects anything callable; it ends with `context` too, and runs on its thread.
+    /// Connects anything callable; it ends with `context` too, and runs on its thread. It cannot be Unique.
     template <detail::NotMemberFunction F>
     Connection connect(Tracked* context, F&& slot, ConnectionType type = ConnectionType::Auto) {
         detail::SlotMaker<std::decay_t<F>, Args...> maker(std::in_place, std::forward<F>(slot));
         return attachTo(context, maker, type);
     }
 
-    /// Relays: an emission of this signal emits `next`. Direct; ends with either signal.
+    /// Relays: an emission of this signal emits `next`, on the same thread. Ends with either signal.
     template <class... Others>
     Connection connect(Signal<Others...>& next) {
         detail::SlotMaker<detail::RelaySlot<Signal<Others...>>, Args...> maker(
-            std::in_place, detail::RelaySlot<Signal<Others...>>{&next});
+            std::in_place, detail::RelaySlot<Signal<Others...>>{&next, &next});
         return attachRelay(next, maker);
     }
 
@@ -136,7 +188,8 @@ class Signal : public SignalBase {
     }
 
     /// Emits: calls every slot that is connected now, in the order of connecting. Costs a compare when there is none.
-    void operator()(detail::Param<Args>... args) const {
+    /// Thread-safe.
+    void operator()(detail::Given<Args>... args) const {
         if (isConnected())
             walk(args...);
     }
@@ -144,21 +197,21 @@ class Signal : public SignalBase {
   private:
     void walk(detail::Param<Args>... args) const {
         using Call = void (*)(detail::Link&, detail::Param<Args>...);
-        if (hasOneLink()) {
-            detail::Link& only = link();
-            if (isSilenced(only.owner))
-                return;
-            const detail::LinkWalk walking(only);
-            reinterpret_cast<Call>(only.call)(only, args...);
-        } else {
-            detail::LinkList& all = list();
-            if (isSilenced(all.owner))
-                return;
-            const detail::ListWalk walking(all);
-            // The array stays where it is until the walk ends, and what is connected meanwhile stands behind its end.
-            detail::Link* const* each = all.links.get();
-            for (detail::Link* const* end = each + all.size; each != end; ++each)
-                reinterpret_cast<Call>((*each)->call)(**each, args...);
+        detail::Emission emission(*this);
+        // The array stays where it is until the emission ends, and what is connected meanwhile stands behind its end.
+        detail::Link* const* each = emission.begin();
+        detail::Link* const* const end = emission.end();
+        if (!emission.isForeign()) [[likely]] {
+            for (; each != end; ++each) {
+                detail::Link& link = emission.at(*each);
+                reinterpret_cast<Call>(link.call.load(std::memory_order_relaxed))(link, args...);
+            }
+            return;
+        }
+        for (; each != end; ++each) {
+            detail::Link& link = emission.at(*each);
+            if (const detail::Thunk call = emission.thunkFor(link))
+                reinterpret_cast<Call>(call)(link, args...);
         }
     }
 };

@@ -21,25 +21,42 @@ concept NotMemberFunction = !MemberFunction<F>;
 template <class F, class Base>
 concept NotDerivedFrom = !std::is_base_of_v<Base, std::remove_cvref_t<F>>;
 
-/// How an argument travels from the emission to the slot.
+/// How an argument is given to an emission, and how it travels from there to the slots: small trivial ones by value,
+/// others by reference; what can only be moved is moved in, so that a queued call can take it along.
 template <class T>
 struct ParamOf {
     static constexpr bool byValue =
         std::is_trivially_copyable_v<T> && std::is_copy_constructible_v<T> && sizeof(T) <= 2 * sizeof(void*);
-    using type = std::conditional_t<byValue, T, const T&>;
+    static constexpr bool canOnlyMove = !std::is_copy_constructible_v<T> && std::is_move_constructible_v<T>;
+    static constexpr bool canBeQueued = std::is_copy_constructible_v<T> || canOnlyMove;
+    using given = std::conditional_t<byValue || canOnlyMove, T, const T&>;
+    using type = std::conditional_t<byValue, T, std::conditional_t<canOnlyMove, T&, const T&>>;
 };
 template <class T>
 struct ParamOf<T&> {
+    static constexpr bool canOnlyMove = false;
+    static constexpr bool canBeQueued = std::is_copy_constructible_v<std::remove_const_t<T>>;
+    using given = T&;
     using type = T&;
 };
 template <class T>
+using Given = typename ParamOf<T>::given;
+template <class T>
 using Param = typename ParamOf<T>::type;
+/// How a slot sees it: it can neither change it nor move it away.
+template <class T>
+using Seen = const std::remove_reference_t<Param<T>>&;
 
 /// A member function of an object that is, or is a part of, an R; the Link's receiver is that R.
 template <class R, class Slot>
 struct MemberSlot {
     Slot slot;
 };
+
+template <class F>
+inline constexpr bool isMemberSlot = false;
+template <class R, class Slot>
+inline constexpr bool isMemberSlot<MemberSlot<R, Slot>> = true;
 
 /// The class that a member function is of.
 template <class Slot>
@@ -59,6 +76,7 @@ using MemberSlotFor = MemberSlot<
 template <class NextSignal>
 struct RelaySlot {
     NextSignal* next;
+    SignalBase* base; ///< the same, for Link::locate()
 
     template <class... Args>
     requires std::is_invocable_v<const NextSignal&, Args...>
@@ -86,11 +104,18 @@ constexpr int arity() {
     return found;
 }
 
-/// A slot of type F as its Link holds it: in the Link where it is small and trivial, else on the heap.
+/// A slot of type F as its Link holds it: in the Link where it is small and trivial, else in a box on the heap.
 template <class F>
 constexpr bool
     fitsLink = sizeof(F) <= Link::slotSize &&
                alignof(F) <= alignof(void*) && std::is_trivially_copyable_v<F>&& std::is_trivially_destructible_v<F>;
+
+template <class F>
+struct BoxOf final : SlotBox {
+    template <class Given>
+    explicit BoxOf(Given&& given) : functor(std::forward<Given>(given)) {}
+    F functor;
+};
 
 template <class F>
 F& slotOf(const Link& link) noexcept {
@@ -98,7 +123,7 @@ F& slotOf(const Link& link) noexcept {
     if constexpr (fitsLink<F>)
         return *std::launder(reinterpret_cast<F*>(place));
     else
-        return **std::launder(reinterpret_cast<F**>(place));
+        return static_cast<BoxOf<F>*>(*std::launder(reinterpret_cast<SlotBox**>(place)))->functor;
 }
 
 /// What is really called: the functor, or the member function bound to its receiver.
@@ -123,72 +148,103 @@ struct Callee<MemberSlot<R, Slot>> {
     using type = const Bound;
 };
 
-/// Whether a call can wait in a queue, with copies of its arguments.
+/// Whether a call can wait in a queue, with arguments of its own.
 template <class... Args>
-constexpr bool canBeQueued = (std::is_copy_constructible_v<std::decay_t<Args>> && ...);
+constexpr bool canBeQueued = (ParamOf<Args>::canBeQueued && ...);
+
+/// What a queued call keeps of an argument: a copy, or the argument itself where it can only be moved.
+template <class T>
+decltype(auto) kept(Param<T>& argument) noexcept {
+    if constexpr (ParamOf<T>::canOnlyMove)
+        return std::move(argument);
+    else
+        return static_cast<Seen<T>>(argument);
+}
 
 template <class F, class... Args>
 struct Call {
-    // As constants that have a name: a slot can neither change an argument nor move it away.
-    static constexpr int count = arity<typename Callee<F>::type, const Param<Args>&...>();
+    static constexpr int count = arity<typename Callee<F>::type, Seen<Args>...>();
     static_assert(count >= 0, "this slot cannot be called with the signal's arguments, nor with the first few of them");
 
     static void direct(Link& link, Param<Args>... args) {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-            [[maybe_unused]] const std::tuple<const Param<Args>&...> all(args...);
+            [[maybe_unused]] const std::tuple<Seen<Args>...> all(args...);
             std::invoke(Callee<F>::of(link), std::get<I>(all)...);
         }
         (std::make_index_sequence<static_cast<std::size_t>(count < 0 ? 0 : count)>());
     }
 
+    static void once(Link& link, Param<Args>... args) {
+        if (link.expend())
+            direct(link, args...);
+    }
+
     static void ended(Link&, Param<Args>...) {}
 
-    /// A call on its way: it keeps its Link, and runs unless it was taken back.
+    /// A call on its way, which runs unless it was taken back.
     class Posted final : public Task {
       public:
-        explicit Posted(Link& link, Param<Args>... args) : link_(link), args_(args...) { ++link_.queued; }
-        Posted(const Posted&) = delete;
-        Posted& operator=(const Posted&) = delete;
-        ~Posted() override {
-            if (pending_)
-                settle();
-        }
+        explicit Posted(Link& link, Param<Args>... args) : link_(link), args_(kept<Args>(args)...) {}
         void run() override {
-            const LinkWalk walking(link_);
-            settle();
-            if (!link_.has(Link::Revoked))
-                std::apply([this](const auto&... args) { direct(link_, args...); }, args_);
+            if (link_.has(Revoked))
+                return;
+            const Emission call(link_);
+            [this]<std::size_t... I>(std::index_sequence<I...>) { direct(link_, std::get<I>(args_)...); }
+            (std::index_sequence_for<Args...>());
         }
+        const Tracked* receiver() const noexcept override { return link_.has(Revoked) ? nullptr : link_.receiver; }
 
       private:
-        void settle() noexcept {
-            pending_ = false;
-            if (--link_.queued == 0 && link_.has(Link::Orphan))
-                link_.releaseIfUnused();
-        }
-
         Link& link_;
         std::tuple<std::decay_t<Args>...> args_;
-        bool pending_ = true;
     };
 
     static void queued(Link& link, Param<Args>... args) {
         if constexpr (canBeQueued<Args...>)
-            link.receiver->executor()->post(std::make_unique<Posted>(link, args...));
+            if (mayTakeArguments(link))
+                link.post(std::make_unique<Posted>(link, args...));
+    }
+
+    static void blocking(Link& link, Param<Args>... args) {
+        if constexpr (canBeQueued<Args...>)
+            if (mayTakeArguments(link))
+                link.postAndWait(std::make_unique<Posted>(link, args...));
+    }
+
+    /// What an emission calls where a blocking slot would wait for its own thread.
+    static void deadlock(Link&, Param<Args>...) {
+        reportMisuse("a blocking slot is not called: its receiver lives on the emitting thread");
+    }
+
+    /// What an emission calls where a queued slot would need a copy of what cannot be copied.
+    static void immovable(Link&, Param<Args>...) {
+        reportMisuse("a slot on another thread is not called: an argument can be neither copied nor moved");
+    }
+
+    static bool mayTakeArguments(Link& link) {
+        if constexpr ((ParamOf<Args>::canOnlyMove || ...)) {
+            if (!link.isOnly()) {
+                reportMisuse("a queued slot is not called: an argument can only be moved, and others are connected");
+                return false;
+            }
+        }
+        return true;
     }
 
     static Thunk choose(std::uint32_t flags) {
-        if ((flags & (Link::Ended | Link::Blocked)) != 0)
+        if ((flags & (Ended | Blocked)) != 0)
             return reinterpret_cast<Thunk>(&ended);
-        return (flags & Link::Queued) != 0 ? reinterpret_cast<Thunk>(&queued) : reinterpret_cast<Thunk>(&direct);
+        if ((flags & Blocking) != 0)
+            return reinterpret_cast<Thunk>((flags & Remote) != 0 ? &blocking : &deadlock);
+        if ((flags & Queued) != 0 || ((flags & Remote) != 0 && (flags & (Direct | Relay)) == 0))
+            return reinterpret_cast<Thunk>(canBeQueued<Args...> ? &queued : &immovable);
+        return reinterpret_cast<Thunk>((flags & Once) != 0 ? &once : &direct);
     }
-
-    static void drop(void* functor) { delete static_cast<F*>(functor); }
 };
 
 template <class F, class... Args>
-inline constexpr SlotOps slotOps{&Call<F, Args...>::choose, fitsLink<F> ? nullptr : &Call<F, Args...>::drop, &typeid(F),
-                                 canBeQueued<Args...>};
+inline constexpr SlotOps slotOps{&Call<F, Args...>::choose, &typeid(F),           !fitsLink<F>,
+                                 isMemberSlot<F>,           canBeQueued<Args...>, (ParamOf<Args>::canOnlyMove || ...)};
 
 /// Whether a slot is a pointer, or the like, to nothing.
 template <class F>
@@ -218,10 +274,10 @@ struct SlotBlank {
     SlotBlank& operator=(const SlotBlank&) = delete;
     /// What was not taken is destroyed.
     ~SlotBlank() {
-        if (ops->drop != nullptr && heap() != nullptr)
-            ops->drop(heap());
+        if (ops->boxed)
+            delete box();
     }
-    void* heap() const noexcept { return *std::launder(reinterpret_cast<void* const*>(slot)); }
+    SlotBox* box() const noexcept { return *std::launder(reinterpret_cast<SlotBox* const*>(slot)); }
 };
 
 template <class F, class... Args>
@@ -232,7 +288,7 @@ struct SlotMaker : SlotBlank {
         if constexpr (fitsLink<F>)
             ::new (static_cast<void*>(slot)) F(std::forward<Given>(given));
         else
-            ::new (static_cast<void*>(slot)) F*(new F(std::forward<Given>(given)));
+            ::new (static_cast<void*>(slot)) SlotBox*(new BoxOf<F>(std::forward<Given>(given)));
     }
 };
 

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <halyard/signals/affinity.h>
 #include <halyard/signals/export.h>
+
+#include <atomic>
+#include <span>
 
 namespace halyard {
 
@@ -28,8 +32,12 @@ class HALYARD_API Tracked {
     Tracked(const Tracked&) = delete;
     Tracked& operator=(const Tracked&) = delete;
 
-    /// Where its queued calls run: the executor of the thread that made it. Null where that thread had none.
-    Executor* executor() const noexcept { return executor_; }
+    /// Where its queued calls run: the executor of the thread that it lives on; null where that has none.
+    /// Thread-safe.
+    Executor* executor() const noexcept { return affinity().executor.load(std::memory_order_acquire); }
+
+    /// Whether it lives on the calling thread. Thread-safe.
+    bool livesHere() const noexcept { return &affinity() == detail::currentAffinity; }
 
   protected:
     Tracked() noexcept;
@@ -37,28 +45,36 @@ class HALYARD_API Tracked {
 
     /// Ends all connections into this object, and what they had queued. The destructor does it anyhow, but only
     /// after the derived parts are gone; a class whose slots another thread may call does it first thing in the
-    /// destructor of its most derived part.
+    /// destructor of its most derived part. Thread-safe.
     void endConnections() noexcept;
 
     /// Makes every guarded pointer to this object null.
     void clearPointers() noexcept;
 
-    void setExecutor(Executor* executor) noexcept { executor_ = executor; }
+    /// In a slot of this object: whose signal called it. Null in no slot, for a signal that has no owner, and where
+    /// that is gone.
+    Tracked* signalOwner() const noexcept;
+
+    /// Takes objects that live on this thread to another one, with their connections and with the calls that are
+    /// queued for them, in their order.
+    static void moveTo(detail::Affinity& thread, std::span<Tracked* const> objects) noexcept;
+    detail::Affinity& affinity() const noexcept { return *affinity_.load(std::memory_order_relaxed); }
 
     /// While true, no signal that this object owns reaches any slot.
-    bool signalsAreBlocked() const noexcept { return signalsBlocked_; }
-    void setSignalsBlocked(bool blocked) noexcept { signalsBlocked_ = blocked; }
+    bool signalsAreBlocked() const noexcept { return signalsBlocked_.load(std::memory_order_relaxed); }
+    void setSignalsBlocked(bool blocked) noexcept { signalsBlocked_.store(blocked, std::memory_order_relaxed); }
 
   private:
     friend class SignalBase;
     friend class PointerBase;
+    friend class detail::Emission;
     friend struct detail::Link;
     friend struct detail::LinkRing;
 
     detail::Link* incoming_ = nullptr;
     PointerBase* pointers_ = nullptr;
-    Executor* executor_;
-    bool signalsBlocked_ = false;
+    std::atomic<detail::Affinity*> affinity_;
+    std::atomic<bool> signalsBlocked_ = false;
 };
 
 } // namespace halyard

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <halyard/signals/export.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+/// Threads, as signals see them. Nothing here is for users of signals.
+///
+/// What a signal and its receivers are made of belongs to threads, and has no locks. There are two ways to it:
+///
+///  - Section: a thread looks at, or changes, what belongs to itself alone. A store, a load and a branch.
+///  - StoppedWorld: whatever concerns a second thread. No thread is in a Section as long as it lasts. A lock and a
+///    membarrier(2), which is what makes a Section cheap: the stopping thread pays for the ordering of both.
+///
+/// Neither runs code of a user: they end before a slot, a functor's destructor or a log sink is called.
+namespace halyard {
+
+class Executor;
+
+namespace detail {
+
+class Emission;
+
+/// One thread. Its record is never freed, only used again for a later thread when nobody lives on it any more.
+struct HALYARD_API Affinity {
+    static constexpr std::uint32_t isId = std::uint32_t{1} << 31; ///< in every id: it is no place in a list
+
+    std::atomic<bool> inSection = false;
+    std::uint32_t id = isId;
+    std::atomic<Executor*> executor = nullptr; ///< where its queued calls go; changes in a StoppedWorld only
+    Emission* emissions = nullptr;             ///< that run on it, the innermost first
+    std::atomic<Affinity*> waitsFor = nullptr; ///< whose answer to a blocking call it waits for
+
+    static Affinity& current() noexcept;
+
+    /// Who lives on it counts itself, so that the record is not used again too early.
+    void enter() noexcept;
+    void leave() noexcept;
+
+  private:
+    friend class StoppedWorld;
+    friend struct AffinityRecords;
+
+    static Affinity& make() noexcept;
+    bool isThis() const noexcept;
+
+    std::ptrdiff_t residents_ = 0;                      ///< as the thread itself counts them
+    std::atomic<std::ptrdiff_t> residentsOfOthers_ = 0; ///< as others do: moved here, gone from elsewhere
+    std::atomic<bool> ended_ = false;                   ///< the thread has
+    Affinity* next_ = nullptr;                          ///< of all
+    Affinity* nextFree_ = nullptr;
+};
+
+// A word of the thread that is reached without a call, from the programs of users too.
+#ifdef __ELF__
+[[gnu::tls_model("initial-exec")]]
+#endif
+HALYARD_API extern constinit thread_local Affinity* currentAffinity;
+
+HALYARD_API extern std::atomic<bool> worldStops; ///< some thread wants to, or nothing but the lock orders them here
+
+inline Affinity& Affinity::current() noexcept { return currentAffinity != nullptr ? *currentAffinity : make(); }
+inline bool Affinity::isThis() const noexcept { return currentAffinity == this; }
+
+inline void Affinity::enter() noexcept {
+    if (isThis())
+        ++residents_;
+    else
+        residentsOfOthers_.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// As long as it lasts, nothing that belongs to this thread is touched by another one.
+class Section {
+  public:
+    explicit Section(Affinity& me) noexcept : me_(me) {
+        me_.inSection.store(true, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst); // for the processor, membarrier(2) does it
+        if (worldStops.load(std::memory_order_acquire)) [[unlikely]]
+            takeLock();
+    }
+    Section(const Section&) = delete;
+    Section& operator=(const Section&) = delete;
+    ~Section() {
+        if (hasLock_) [[unlikely]]
+            returnLock();
+        else
+            me_.inSection.store(false, std::memory_order_release);
+    }
+
+  private:
+    HALYARD_API void takeLock() noexcept;
+    HALYARD_API void returnLock() noexcept;
+
+    Affinity& me_;
+    bool hasLock_ = false;
+};
+
+/// As long as it lasts, no thread is in a Section: everything may be touched.
+class HALYARD_API StoppedWorld {
+  public:
+    StoppedWorld() noexcept;
+    StoppedWorld(const StoppedWorld&) = delete;
+    StoppedWorld& operator=(const StoppedWorld&) = delete;
+    ~StoppedWorld();
+
+    /// Calls `look` with every thread's record.
+    template <class Look>
+    static void forEach(Look look) {
+        for (Affinity* each = first(); each != nullptr; each = each->next_)
+            look(*each);
+    }
+
+  private:
+    static Affinity* first() noexcept;
+};
+
+} // namespace detail
+} // namespace halyard
