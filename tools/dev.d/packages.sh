@@ -24,11 +24,16 @@ undefined     -                 libubsan            -
 thread        -                 libtsan             -
 valgrind      valgrind          valgrind            -
 strace        strace            strace              -
+qt            qt6-base-dev      qt6-qtbase-devel    qt
+boost         libboost-dev      boost-devel         boost
+sigcpp        libsigc++-3.0-dev libsigc++30-devel   libsigc++
+asio          libasio-dev       asio-devel          asio
 TABLE
 }
 
 readonly BUILD_NEEDS=(compiler meson ninja pkg-config libuv spdlog doctest cli11)
 readonly TEST_NEEDS=("${BUILD_NEEDS[@]}" nc socat)
+readonly BENCH_PEERS=(qt boost sigcpp asio)
 
 # Things are looked for themselves, not for their packages: whoever has them from elsewhere is not asked to install.
 is_there() {
@@ -36,6 +41,10 @@ is_there() {
     compiler) builds_program ;;
     address | undefined | thread) builds_program "-fsanitize=$1" ;;
     libuv | spdlog) pkg-config --exists "$1" ;;
+    qt) pkg-config --exists Qt6Core ;;
+    boost) finds_header boost/signals2.hpp ;;
+    sigcpp) pkg-config --exists sigc++-3.0 || pkg-config --exists sigc++-2.0 ;;
+    asio) finds_header asio.hpp ;;
     doctest) finds_header doctest/doctest.h ;;
     cli11) finds_header CLI/CLI.hpp ;;
     ninja) command -v ninja || command -v ninja-build ;;
@@ -78,6 +87,14 @@ require() {
     hash -r
     for thing in "${missing[@]}"; do
         is_there "$thing" || die "$manager installed its packages, but $thing is still not found."
+    done
+}
+
+# wish THING...: as require, but what cannot be had is done without, with a word.
+wish() {
+    local thing
+    for thing; do
+        (require "$thing") || say "going on without $thing."
     done
 }
 

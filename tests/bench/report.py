@@ -1,0 +1,98 @@
+"""How the benchmark writes down what it found, and what all its parts need for that."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+
+class Failure(Exception):
+    """Something did not run as it should; the text is for people."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a figure of Halyard has to keep: at most the limit, or at least."""
+
+    limit: float
+    at_least: bool = False
+
+    def verdict(self, value: float) -> str:
+        kept = value >= self.limit if self.at_least else value <= self.limit
+        return f"{'≥' if self.at_least else '≤'} {self.limit:,g}: {'kept' if kept else '**missed**'}"
+
+
+@dataclass
+class Part:
+    """What a part of the benchmark has to say: for people, and as figures by name."""
+
+    title: str
+    notes: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    results: dict[str, object] = field(default_factory=dict)
+
+    def text(self) -> str:
+        return "\n".join([f"{self.title}\n", *(f"{note}\n" for note in self.notes), *self.tables])
+
+
+def say(what: str) -> None:
+    print(f"bench: {what}", file=sys.stderr, flush=True)
+
+
+def number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def verdict(goal: Goal | None, value: float | None) -> str:
+    return "" if goal is None or value is None else goal.verdict(value)
+
+
+def table(title: str, header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return f"### {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def processor_name() -> str:
+    try:
+        found = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else platform.machine()
+
+
+def machine() -> dict[str, str | int]:
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "processor": processor_name(),
+        "processors": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+    }
+
+
+def busy_note() -> list[str]:
+    """What to say where others use the machine, too."""
+    load, processors = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    if load <= processors / 2:
+        return []
+    return [f"**The machine was busy** ({load:.1f} on {processors} processors): the times say little."]
+
+
+def listed_programs(build_dir: Path) -> dict[str, list[str]]:
+    """What Meson has built, and what it has left out."""
+    try:
+        lines = (build_dir / "tests" / "bench" / "programs.txt").read_text().splitlines()
+    except OSError as error:
+        raise Failure(f"{build_dir} holds no benchmark; configure it with -Dbench=true ({error})") from error
+    return {key: names.split() for key, names in (line.split(":", 1) for line in lines)}
+
+
+def instructions_counted(callgrind_out: Path) -> int:
+    found = re.search(r"^summary: (\d+)", callgrind_out.read_text(), re.MULTILINE)
+    if found is None:
+        raise Failure("callgrind has left no summary")
+    return int(found[1])
