@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
-readonly CHECKS=(format headers layers werror tidy install asan tsan)
+readonly CHECKS=(format headers layers refusals werror tidy install asan tsan)
 
 # What a check needs beyond what the tests need.
 needs_of_check() {
     case $1 in
     format) echo clang-format ;;
     headers) echo g++ clang++ ;;
+    refusals) echo g++ clang++ ;;
     werror) echo g++ clang++ ;;
     tidy) echo clang++ clang-tidy ;;
     asan) echo g++ address undefined ;;
@@ -29,6 +30,13 @@ check_headers() {
 
 check_layers() {
     tests/layers/run
+}
+
+check_refusals() {
+    configure_with g++ build-gcc -Dwerror=true
+    meson test -C build-gcc --no-rebuild --print-errorlogs --suite compile_fail
+    configure_with clang++ build-clang -Dwerror=true
+    meson test -C build-clang --no-rebuild --print-errorlogs --suite compile_fail
 }
 
 check_werror() {
