@@ -189,9 +189,10 @@ class Aim:
 
 
 def against(title: str, case: str, library: str, limit: float, theirs: str = "") -> Aim:
-    """A peer takes at least so many times as long as Halyard."""
+    """A peer takes at least so many times as long as Halyard, for the same or for another case of its own."""
+    whose = f"{TITLES[library]}'s {TIMED[theirs].split(' to ')[0]}" if theirs else TITLES[library]
     return Aim(
-        f"{title}: {TITLES[library]} takes at least {limit:g} × as long",
+        f"{title}: {whose} takes at least {limit:g} × as long",
         Goal(limit, at_least=True),
         lambda figures: figures.ratios(case, theirs or case, library),
         " ×",
@@ -228,7 +229,7 @@ AIMS = (
     *(weight(f"bytes{count}", 100) for count in CONNECTIONS),
     against("queued signal to another thread", "queued", "qt", 10),
     against("queued signal to another thread", "queued", "asio", 3, "posted"),
-    against("posted function to another thread, a queued signal", "posted", "qt", 10, "queued"),
+    against("posted function to another thread", "posted", "qt", 10, "queued"),
     against("posted function to another thread", "posted", "asio", 3),
 )
 
