@@ -213,7 +213,7 @@ void TcpServer::resumeAccepting() {
 
 void TcpServer::incomingConnection(int socketDescriptor) {
     auto* const socket = new TcpSocket(this);
-    socket->adoptAccepted(socketDescriptor, socketDescriptor == incoming_ ? incomingPeer_ : Endpoint());
+    socket->beginAccepted(socketDescriptor, socketDescriptor == incoming_ ? incomingPeer_ : Endpoint());
     addPendingConnection(socket);
 }
 
@@ -222,7 +222,7 @@ void TcpServer::addPendingConnection(TcpSocket* socket) {
         logMessage(LogLevel::Warning, "halyard.net", "TcpServer::addPendingConnection(): there is no socket");
         return;
     }
-    socket->suspend();
+    socket->suspendReading();
     pending_.emplace_back(socket);
     pendingConnectionAvailable();
 }

@@ -1,5 +1,5 @@
-// The blocking half of TcpSocket: it does for one socket what the loop does for all.
-#include <halyard/net/tcp_socket.h>
+// The blocking half of StreamSocket: it does for one socket what the loop does for all.
+#include <halyard/net/stream_socket.h>
 
 #include "socket_engine.h"
 
@@ -21,16 +21,16 @@ std::optional<std::chrono::steady_clock::time_point> deadlineIn(int msec) {
 } // namespace
 
 /// What the loop would do in its next turn without any readiness.
-bool TcpSocket::hasDueWork() const noexcept {
+bool StreamSocket::hasDueWork() const noexcept {
     return cause_ != 0 || unreported_ != 0 || (state_ == SocketState::Closing && output_.empty());
 }
 
 /// Does for this socket alone what the loop does, until `verdict` has one.
 template <class Verdict>
-bool TcpSocket::wait(std::optional<Time> until, Verdict verdict) {
-    if (!isOnItsThread("TcpSocket: a wait"))
+bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
+    if (!isOnItsThread("a wait of a socket"))
         return false;
-    const Pointer<TcpSocket> self(this);
+    const Pointer<StreamSocket> self(this);
     if (mayTransmit() && !sendBlocked_)
         transmitQueued(); // what slots wrote and what has not left yet
     for (;;) {
@@ -63,7 +63,7 @@ bool TcpSocket::wait(std::optional<Time> until, Verdict verdict) {
     }
 }
 
-bool TcpSocket::waitForConnected(int msec) {
+bool StreamSocket::waitForConnected(int msec) {
     return wait(deadlineIn(msec), [this]() -> std::optional<bool> {
         if (state_ == SocketState::HostLookup || state_ == SocketState::Connecting)
             return std::nullopt;
@@ -71,7 +71,7 @@ bool TcpSocket::waitForConnected(int msec) {
     });
 }
 
-bool TcpSocket::waitForReadyRead(int msec) {
+bool StreamSocket::waitForReadyRead(int msec) {
     return wait(deadlineIn(msec), [this, before = receptions_]() -> std::optional<bool> {
         if (receptions_ != before)
             return true;
@@ -81,7 +81,7 @@ bool TcpSocket::waitForReadyRead(int msec) {
     });
 }
 
-bool TcpSocket::waitForBytesWritten(int msec) {
+bool StreamSocket::waitForBytesWritten(int msec) {
     return wait(deadlineIn(msec), [this, before = reports_]() -> std::optional<bool> {
         if (reports_ != before)
             return true;
@@ -91,7 +91,7 @@ bool TcpSocket::waitForBytesWritten(int msec) {
     });
 }
 
-bool TcpSocket::waitForDisconnected(int msec) {
+bool StreamSocket::waitForDisconnected(int msec) {
     return wait(deadlineIn(msec), [this]() -> std::optional<bool> {
         return state_ == SocketState::Unconnected ? std::optional(true) : std::nullopt;
     });
