@@ -10,8 +10,8 @@ namespace halyard {
 
 namespace {
 
-constexpr bool sameBits =
-    readiness::Readable == UV_READABLE && readiness::Writable == UV_WRITABLE && readiness::HangUp == UV_DISCONNECT;
+constexpr bool sameBits = readiness::Readable == UV_READABLE && readiness::Writable == UV_WRITABLE &&
+                          readiness::HangUp == UV_DISCONNECT && readiness::Urgent == UV_PRIORITIZED;
 static_assert(sameBits, "interest and readiness travel to libuv and back as they are");
 
 } // namespace

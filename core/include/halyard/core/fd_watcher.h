@@ -12,6 +12,7 @@ inline constexpr std::uint32_t None = 0;
 inline constexpr std::uint32_t Readable = 1;
 inline constexpr std::uint32_t Writable = 2;
 inline constexpr std::uint32_t HangUp = 4; ///< the peer has shut its sending side (EPOLLRDHUP, where there is one)
+inline constexpr std::uint32_t Urgent = 8; ///< out-of-band data; what to watch for to hear of nothing but an error
 inline constexpr std::uint32_t Error = 16; ///< the descriptor can no longer be watched
 } // namespace readiness
 
