@@ -1,10 +1,14 @@
 #include "native_engine.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <ctime>
 #include <utility>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -22,35 +26,77 @@ Endpoint toEndpoint(const sockaddr_storage& name) {
     return {HostAddress(address), HostAddress::portOf(address)};
 }
 
+/// Keeps SIGPIPE from the calling thread, and takes back the one that a call has caused meanwhile: what the process
+/// does with the signal stays as it is.
+class NoSigpipe {
+  public:
+    NoSigpipe() noexcept {
+        ::sigemptyset(&pipe_);
+        ::sigaddset(&pipe_, SIGPIPE);
+        sigset_t pending;
+        ::sigpending(&pending);
+        wasPending_ = ::sigismember(&pending, SIGPIPE) == 1;
+        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    NoSigpipe(const NoSigpipe&) = delete;
+    NoSigpipe& operator=(const NoSigpipe&) = delete;
+    ~NoSigpipe() {
+        const int error = errno;
+        const timespec now{};
+        if (error == EPIPE && !wasPending_)
+            while (::sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
+            }
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        errno = error;
+    }
+
+  private:
+    sigset_t pipe_;
+    sigset_t before_;
+    bool wasPending_ = false;
+};
+
+constexpr std::size_t longestSend = std::size_t{1} << 30; // sendfile(2) takes a little less than 2 GiB
+
 } // namespace
 
 int NativeEngine::open(int family) noexcept {
     close(false);
     descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    family_ = family;
     return descriptor_ >= 0 ? 0 : errno;
 }
 
-int NativeEngine::connectTo(const Endpoint& peer) {
+int NativeEngine::openFor(const HostAddress& peer) noexcept {
+    if (descriptor_ >= 0)
+        return 0;
     sockaddr_storage name{};
-    const auto length = static_cast<socklen_t>(peer.address.toSockaddr(name, peer.port));
+    return peer.toSockaddr(name, 0) != 0 ? open(name.ss_family) : EADDRNOTAVAIL;
+}
+
+int NativeEngine::connectTo(const Endpoint& peer) noexcept {
+    sockaddr_storage name{};
+    std::size_t length = peer.address.toSockaddr(name, peer.port);
+    // An IPv6 socket that was bound to every address reaches IPv4 peers by their mapped addresses (ipv6(7)).
+    if (name.ss_family == AF_INET && family_ == AF_INET6)
+        length = HostAddress(peer.address.toIPv6()).toSockaddr(name, peer.port);
     if (length == 0)
         return EADDRNOTAVAIL;
-    if (descriptor_ < 0)
-        if (const int error = open(name.ss_family); error != 0)
-            return error;
     int result = 0;
     do {
-        result = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&name), length);
+        result = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&name), static_cast<socklen_t>(length));
     } while (result != 0 && errno == EINTR);
     return result == 0 ? 0 : errno;
 }
 
-int NativeEngine::finishConnect() noexcept {
+int NativeEngine::takeError() noexcept {
     int error = 0;
     socklen_t length = sizeof error;
-    if (::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
-        return errno;
-    if (error != 0)
+    return ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+int NativeEngine::finishConnect() noexcept {
+    if (const int error = takeError(); error != 0)
         return error;
     // No error is also what an attempt under way has: only a connected one has a peer.
     sockaddr_storage name{};
@@ -70,16 +116,32 @@ int NativeEngine::listenAt(const Endpoint& local, int backlog, bool reusePort) {
     return error;
 }
 
+int NativeEngine::bindTo(const Endpoint& local) noexcept {
+    int error = openAndBind(local, false, false);
+    if ((error == EAFNOSUPPORT || error == EADDRNOTAVAIL) && local.address == HostAddress::Any)
+        error = openAndBind({HostAddress::AnyIPv4, local.port}, false, false);
+    if (error != 0)
+        close(false);
+    return error;
+}
+
 int NativeEngine::bindAndListen(const Endpoint& local, int backlog, bool reusePort) noexcept {
+    // socket(7): without it a port stays taken while old connections are in TIME_WAIT.
+    if (const int error = openAndBind(local, true, reusePort); error != 0)
+        return error;
+    return ::listen(descriptor_, backlog) == 0 ? 0 : errno;
+}
+
+int NativeEngine::openAndBind(const Endpoint& local, bool reuseAddress, bool reusePort) noexcept {
     sockaddr_storage name{};
     const auto length = static_cast<socklen_t>(local.address.toSockaddr(name, local.port));
     if (length == 0)
         return EADDRNOTAVAIL;
     if (const int error = open(name.ss_family); error != 0)
         return error;
-    // socket(7): without it a port stays taken while old connections are in TIME_WAIT.
-    if (const int error = setFlag(descriptor_, SOL_SOCKET, SO_REUSEADDR, 1); error != 0)
-        return error;
+    if (reuseAddress)
+        if (const int error = setFlag(descriptor_, SOL_SOCKET, SO_REUSEADDR, 1); error != 0)
+            return error;
     if (reusePort)
         if (const int error = setFlag(descriptor_, SOL_SOCKET, SO_REUSEPORT, 1); error != 0)
             return error;
@@ -88,9 +150,7 @@ int NativeEngine::bindAndListen(const Endpoint& local, int backlog, bool reusePo
         if (const int error = setFlag(descriptor_, IPPROTO_IPV6, IPV6_V6ONLY, local.address != HostAddress::Any);
             error != 0)
             return error;
-    if (::bind(descriptor_, reinterpret_cast<const sockaddr*>(&name), length) != 0)
-        return errno;
-    return ::listen(descriptor_, backlog) == 0 ? 0 : errno;
+    return ::bind(descriptor_, reinterpret_cast<const sockaddr*>(&name), length) == 0 ? 0 : errno;
 }
 
 int NativeEngine::accept(Endpoint& peer) noexcept {
@@ -122,6 +182,19 @@ std::ptrdiff_t NativeEngine::send(std::span<const iovec> from) noexcept {
         const ssize_t sent = from.size() == 1
                                  ? ::send(descriptor_, from.front().iov_base, from.front().iov_len, MSG_NOSIGNAL)
                                  : ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+        if (sent >= 0)
+            return sent;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+std::ptrdiff_t NativeEngine::sendFile(int file, std::int64_t offset, std::size_t length) noexcept {
+    // sendfile(2) knows no MSG_NOSIGNAL.
+    const NoSigpipe quiet;
+    for (;;) {
+        off_t from = offset;
+        const ssize_t sent = ::sendfile(descriptor_, file, &from, std::min(length, longestSend));
         if (sent >= 0)
             return sent;
         if (errno != EINTR)

@@ -11,13 +11,17 @@ class NativeEngine final : public SocketEngine {
     ~NativeEngine() override { close(false); }
 
     int descriptor() const noexcept override { return descriptor_; }
-    int connectTo(const Endpoint& peer) override;
+    int openFor(const HostAddress& peer) noexcept override;
+    int bindTo(const Endpoint& local) noexcept override;
+    int connectTo(const Endpoint& peer) noexcept override;
     int finishConnect() noexcept override;
     int listenAt(const Endpoint& local, int backlog, bool reusePort) override;
     int accept(Endpoint& peer) noexcept override;
     std::ptrdiff_t receive(std::span<std::byte> into) noexcept override;
     std::ptrdiff_t send(std::span<const iovec> from) noexcept override;
+    std::ptrdiff_t sendFile(int file, std::int64_t offset, std::size_t length) noexcept override;
     void shutdownSend() noexcept override;
+    int takeError() noexcept override;
     Endpoint local() const override;
     Endpoint peer() const override;
     void adopt(int descriptor) noexcept override;
@@ -26,9 +30,11 @@ class NativeEngine final : public SocketEngine {
 
   private:
     int open(int family) noexcept;
+    int openAndBind(const Endpoint& local, bool reuseAddress, bool reusePort) noexcept;
     int bindAndListen(const Endpoint& local, int backlog, bool reusePort) noexcept;
 
     int descriptor_ = -1;
+    int family_ = 0; ///< of a descriptor that was made here
 };
 
 } // namespace halyard

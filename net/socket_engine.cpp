@@ -1,6 +1,7 @@
 #include "socket_engine.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include <poll.h>
@@ -13,6 +14,14 @@ int SocketEngine::observe(std::uint32_t wanted) {
         return 0;
     }
     return wanted == readiness::None ? 0 : watch(descriptor(), wanted);
+}
+
+void SocketEngine::closeOverInput() noexcept {
+    std::array<std::byte, 16 * 1024> unwanted;
+    // A peer that never stops sending is not waited for.
+    for (int rounds = 0; rounds != 16 && receive(unwanted) > 0; ++rounds) {
+    }
+    close(false);
 }
 
 std::uint32_t SocketEngine::wait(std::uint32_t wanted, std::optional<Time> until, int* error) noexcept {

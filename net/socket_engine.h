@@ -26,9 +26,12 @@ class SocketEngine : public FdWatcher {
     /// Descriptor of the listener or the connection; −1 where there is none.
     virtual int descriptor() const noexcept = 0;
 
+    /// Makes the descriptor that connectTo() needs, unless bindTo() has: 0 or errno.
+    virtual int openFor(const HostAddress& peer) noexcept = 0;
+    virtual int bindTo(const Endpoint& local) noexcept = 0;
     /// Starts to connect: 0 connected at once, EINPROGRESS under way: readiness::Writable tells when to ask
     /// finishConnect().
-    virtual int connectTo(const Endpoint& peer) = 0;
+    virtual int connectTo(const Endpoint& peer) noexcept = 0;
     virtual int finishConnect() noexcept = 0; ///< 0 connected, EINPROGRESS not yet.
 
     virtual int listenAt(const Endpoint& local, int backlog, bool reusePort) = 0;
@@ -38,7 +41,11 @@ class SocketEngine : public FdWatcher {
     /// Bytes received; 0 when the peer has ended its side.
     virtual std::ptrdiff_t receive(std::span<std::byte> into) noexcept = 0;
     virtual std::ptrdiff_t send(std::span<const iovec> from) noexcept = 0;
+    /// As send(), from a file; 0 where the file has nothing there.
+    virtual std::ptrdiff_t sendFile(int file, std::int64_t offset, std::size_t length) noexcept = 0;
     virtual void shutdownSend() noexcept = 0;
+    /// What broke the connection (SO_ERROR), once; 0 where nothing did.
+    virtual int takeError() noexcept = 0;
 
     virtual Endpoint local() const = 0;
     virtual Endpoint peer() const = 0;
@@ -48,6 +55,12 @@ class SocketEngine : public FdWatcher {
     virtual int release() noexcept = 0;
     /// Closes; `reset` tells the peer that its data was not wanted.
     virtual void close(bool reset) noexcept = 0;
+    /// Closes a connection so that the peer gets all that was sent: closing over unread input resets the connection,
+    /// and the peer could lose what it has not read yet (RFC 2525, section 2.17).
+    void closeOverInput() noexcept;
+
+    /// Works for another client from now on.
+    void setClient(EngineClient& client) noexcept { client_ = &client; }
 
     /// Starts to be told of what `wanted` says, or changes it: 0 or errno.
     int observe(std::uint32_t wanted);

@@ -1,25 +1,44 @@
 #include <halyard/net/stream_socket.h>
 
+#include "lingering_close.h"
 #include "native_engine.h"
+#include "socket_timeouts.h"
 
 #include <halyard/core/log.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 namespace halyard {
 
 StreamSocket::StreamSocket(Object* parent) : Object(parent) {}
 
-StreamSocket::~StreamSocket() = default;
+StreamSocket::~StreamSocket() {
+    if (engine_ == nullptr || state_ == SocketState::Bound || cause_ != 0)
+        return;
+    const bool isConnecting = state_ == SocketState::HostLookup || state_ == SocketState::Connecting;
+    if (!output_.empty())
+        LingeringClose::begin(std::move(engine_), std::move(output_), isConnecting,
+                              timeouts_ != nullptr ? timeouts_->limit(SocketTimeouts::Closing)
+                                                   : SocketTimeouts::closingDefault);
+    else if (!isConnecting && !peerHasEnded_)
+        engine_->closeOverInput();
+}
 
 // --- beginning ---
+
+bool StreamSocket::isFree(std::string_view call, bool boundWillDo) {
+    if (!isOnItsThread(call))
+        return false;
+    if (state_ == SocketState::Unconnected || (boundWillDo && state_ == SocketState::Bound))
+        return true;
+    logMessage(LogLevel::Warning, "halyard.net", std::string(call).append(": it is in use already"));
+    fail(Failure::What::InUse, SocketError::Operation);
+    return false;
+}
 
 void StreamSocket::begin() {
     ++connection_;
@@ -28,18 +47,10 @@ void StreamSocket::begin() {
     unreported_ = 0;
     failure_ = {};
     cause_ = 0;
-    suspended_ = leaving_ = sendBlocked_ = peerHasEnded_ = false;
-    engine_ = std::make_unique<NativeEngine>(static_cast<EngineClient&>(*this));
-}
-
-bool StreamSocket::mayConnect() {
-    if (!isOnItsThread("connecting a socket"))
-        return false;
-    if (state_ == SocketState::Unconnected)
-        return true;
-    logMessage(LogLevel::Warning, "halyard.net", "connecting a socket: it is in use already");
-    fail(Failure::What::Busy, SocketError::Operation, 0);
-    return false;
+    suspended_ = leaving_ = sendBlocked_ = peerHasEnded_ = readFinished_ = writeEnds_ = writeEnded_ = full_ =
+        tellFull_ = urgentSeen_ = false;
+    if (state_ != SocketState::Bound)
+        engine_ = std::make_unique<NativeEngine>(static_cast<EngineClient&>(*this));
 }
 
 void StreamSocket::connecting(int result) {
@@ -48,6 +59,8 @@ void StreamSocket::connecting(int result) {
         cause_ = engine_->observe(readiness::Writable);
     else
         engine_->schedule(); // whichever it is, it is told from the loop
+    if (timeouts_ != nullptr)
+        timeouts_->start(SocketTimeouts::Connecting);
     setState(SocketState::Connecting);
 }
 
@@ -73,7 +86,9 @@ void StreamSocket::finishConnecting() {
     if (mayTransmit() && !output_.empty())
         engine_->scheduleSlotReturned();
     if (leaving_ && state_ == SocketState::Connected)
-        leave();
+        leave(Ending::Gentle);
+    else
+        endWriting();
 }
 
 void StreamSocket::failConnecting(int cause) {
@@ -89,12 +104,12 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
     if (!isOnItsThread("setSocketDescriptor() of a socket"))
         return false;
     const auto refused = [this](Failure::What what, SocketError error, int cause) {
-        failure_ = {cause, error, what};
+        setFailure(what, error, cause);
         logMessage(LogLevel::Warning, "halyard.net", "setSocketDescriptor() of a socket: " + errorString());
         return false;
     };
     if (state_ != SocketState::Unconnected || state != SocketState::Connected)
-        return refused(Failure::What::Busy, SocketError::Operation, 0);
+        return refused(Failure::What::InUse, SocketError::Operation, 0);
     int type = 0;
     socklen_t length = sizeof type;
     if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0)
@@ -105,15 +120,34 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
         return refused(Failure::What::Descriptor, SocketError::UnsupportedSocketOperation,
                        type != SOCK_STREAM ? EPROTOTYPE : errno);
     begin();
-    peerFound(reinterpret_cast<const sockaddr&>(name));
     engine_->adopt(descriptor);
     if (const int error = engine_->observe(readiness::Readable); error != 0) {
         engine_->release();
         engine_.reset();
         return refused(Failure::What::Descriptor, socketErrorFromErrno(error), error);
     }
+    adopted(reinterpret_cast<const sockaddr&>(name));
     setState(SocketState::Connected);
     return true;
+}
+
+int StreamSocket::releaseDescriptor() {
+    if (!isOnItsThread("releaseDescriptor() of a socket"))
+        return -1;
+    const auto refused = [this](Failure::What what) {
+        setFailure(what, SocketError::Operation);
+        logMessage(LogLevel::Warning, "halyard.net", "releaseDescriptor() of a socket: " + errorString());
+        return -1;
+    };
+    if (state_ != SocketState::Connected && state_ != SocketState::Bound)
+        return refused(Failure::What::NotConnected);
+    if (!output_.empty() && mayTransmit() && !sendBlocked_)
+        transmitQueued();
+    if (!output_.empty() || cause_ != 0)
+        return refused(Failure::What::Unsent);
+    const int descriptor = engine_->release();
+    finish(Ending::Released);
+    return descriptor;
 }
 
 void StreamSocket::beginAccepted(int descriptor) {
@@ -137,12 +171,8 @@ void StreamSocket::startReading() {
 
 void StreamSocket::engineReady(std::uint32_t ready) {
     // Nearly always: there is something to read and nothing else to do.
-    if (ready == readiness::Readable && state_ == SocketState::Connected && unreported_ == 0) {
+    if (ready == readiness::Readable && state_ == SocketState::Connected && unreported_ == 0 && !full_) {
         receive();
-        return;
-    }
-    if (state_ == SocketState::Connecting) {
-        finishConnecting();
         return;
     }
     const Still still(*this);
@@ -153,77 +183,73 @@ void StreamSocket::engineReady(std::uint32_t ready) {
         if (!still)
             return;
     }
+    if (full_) {
+        tellWriteBuffer();
+        if (!still)
+            return;
+    }
+    if (state_ == SocketState::Connecting) {
+        finishConnecting();
+        return;
+    }
     if (state_ == SocketState::Closing) {
         if (cause_ != 0)
             peerEnded(cause_);
         else if (output_.empty())
-            finish(false);
-    } else if (state_ == SocketState::Connected && ((ready & ~readiness::Writable) != 0 || cause_ != 0)) {
-        receive();
+            finish(Ending::Gentle);
+    } else if (state_ == SocketState::Connected) {
+        if (writeEnded_ && peerHasEnded_ && cause_ == 0)
+            leave(Ending::Gentle);
+        else if (reads() && ((ready & ~readiness::Writable) != 0 || cause_ != 0))
+            receive();
+        else if (cause_ != 0 || (ready & readiness::Error) != 0)
+            receiveRest();
+        else if ((ready & readiness::Urgent) != 0)
+            urgentSeen_ = true;
     }
-    if (still && (ready & readiness::Error) != 0)
-        observe(); // libuv watches no longer, and there may be more to come
+    if (still && (ready & (readiness::Error | readiness::Urgent)) != 0)
+        observe(); // after an error libuv watches no longer, and there may be more to come
 }
 
-void StreamSocket::receive() {
-    if (suspended_ || peerHasEnded_ || isFull()) {
-        if (cause_ != 0)
-            peerEnded(cause_);
-        else
-            observe();
+void StreamSocket::timeIsOver(std::uint8_t timeout) {
+    if (timeout == SocketTimeouts::Connecting) {
+        failConnecting(ETIMEDOUT);
         return;
     }
-    std::span<std::byte> room = input_.reserve();
-    if (inputLimit_ != 0)
-        room = room.first(std::min(room.size(), inputLimit_ - input_.size()));
-    const std::ptrdiff_t received = engine_->receive(room);
-    input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
-    if (received > 0) {
-        ++receptions_;
-        if (!inReadyRead_)
-            tellReadyRead();
-        else if (isFull())
-            observe();
-    } else if (received == 0 || cause_ != 0) {
-        peerEnded(cause_);
-    } else if (received != -EAGAIN) {
-        peerEnded(static_cast<int>(-received));
-    }
-}
-
-void StreamSocket::tellReadyRead() {
-    struct Telling {
-        explicit Telling(StreamSocket& socket) noexcept : self(&socket) { socket.inReadyRead_ = true; }
-        Telling(const Telling&) = delete;
-        Telling& operator=(const Telling&) = delete;
-        ~Telling() {
-            if (self)
-                self->inReadyRead_ = false;
-        }
-        Pointer<StreamSocket> self;
-    } const telling(*this);
-    readyRead();
-    if (!telling.self)
-        return;
-    input_.shrink();
-    if (isFull())
-        observe();
+    const SocketState before = state_;
+    const Still still(*this);
+    fail(timeout == SocketTimeouts::Reading   ? Failure::What::ReadTimeout
+         : timeout == SocketTimeouts::Writing ? Failure::What::WriteTimeout
+                                              : Failure::What::ClosingTimeout,
+         SocketError::SocketTimeout);
+    if (still && state_ == before)
+        finish(Ending::Reset);
 }
 
 /// The peer has closed (cause 0), or the connection broke.
 void StreamSocket::peerEnded(int cause) {
     peerHasEnded_ = true;
     cause_ = 0;
+    const Still still(*this);
+    if (cause == 0 && allowHalfOpen_ && state_ == SocketState::Connected) {
+        observe();
+        readFinished_ = true;
+        readChannelFinished();
+        if (still && state_ == SocketState::Connected && writeEnded_)
+            leave(Ending::Gentle);
+        return;
+    }
     if (cause != 0) {
         output_.clear();
-        sendBlocked_ = false;
+        sendBlocked_ = full_ = tellFull_ = false;
     }
     const SocketState before = state_;
-    const Still still(*this);
-    fail(cause == 0 ? Failure::What::Closed : Failure::What::Connection,
-         cause == 0 ? SocketError::RemoteHostClosed : socketErrorFromErrno(cause), cause);
+    if (cause == 0)
+        fail(Failure::What::Closed, SocketError::RemoteHostClosed);
+    else
+        fail(cause == ENODATA ? Failure::What::File : Failure::What::Broken, socketErrorFromErrno(cause), cause);
     if (still && state_ == before)
-        leave();
+        leave(cause == 0 ? Ending::Gentle : Ending::Reset);
 }
 
 // --- ending ---
@@ -234,7 +260,9 @@ void StreamSocket::disconnectFromHost() {
     if (state_ == SocketState::HostLookup || state_ == SocketState::Connecting)
         leaving_ = true;
     else if (state_ == SocketState::Connected)
-        leave();
+        leave(Ending::Gentle);
+    else if (state_ == SocketState::Bound)
+        finish(Ending::Gentle);
 }
 
 void StreamSocket::close() {
@@ -250,51 +278,87 @@ void StreamSocket::abort() {
     input_.clear();
     output_.clear();
     if (state_ != SocketState::Unconnected)
-        finish(true);
+        finish(Ending::Reset);
 }
 
 /// Closing: what is queued goes out first.
-void StreamSocket::leave() {
+void StreamSocket::leave(Ending how) {
     leaving_ = true;
     const Still still(*this);
     setState(SocketState::Closing);
     if (!still || state_ != SocketState::Closing)
         return;
-    if (output_.empty())
-        finish(false);
-    else if (sendBlocked_)
+    if (output_.empty()) {
+        finish(how);
+        return;
+    }
+    timeouts().start(SocketTimeouts::Closing);
+    if (sendBlocked_)
         observe(); // else the slot has not returned yet, and what it wrote goes out when it has
 }
 
-void StreamSocket::finish(bool reset) {
-    const Still still(*this);
+void StreamSocket::finish(Ending how) {
+    const SocketState before = state_;
     if (unreported_ != 0) {
-        const SocketState before = state_;
+        const Still still(*this);
         reportWritten();
         if (!still || state_ != before)
             return;
     }
-    const bool wasConnected = state_ == SocketState::Connected || state_ == SocketState::Closing;
-    if (wasConnected && !reset && !peerHasEnded_) {
-        // Closing over unread input resets the connection, and the peer could lose what it has not read yet (RFC 2525,
-        // section 2.17). A peer that never stops sending is not waited for.
-        std::array<std::byte, 16 * 1024> unwanted;
-        for (int rounds = 0; rounds != 16 && engine_->receive(unwanted) > 0; ++rounds) {
-        }
-    }
-    engine_->close(reset);
+    const bool wasConnected = before == SocketState::Connected || before == SocketState::Closing;
+    const bool tellReadChannel = before != SocketState::Bound && !readFinished_;
+    if (wasConnected && how == Ending::Gentle && !peerHasEnded_)
+        engine_->closeOverInput();
+    else
+        engine_->close(how == Ending::Reset);
     engine_.reset();
     output_.clear();
-    sendBlocked_ = leaving_ = false;
+    sendBlocked_ = leaving_ = full_ = tellFull_ = false;
     const Pointer<StreamSocket> self(this);
     inFarewell_ = true;
     setState(SocketState::Unconnected);
-    if (self)
+    if (self && tellReadChannel)
         readChannelFinished();
     if (self && wasConnected)
         disconnected();
     if (self)
         inFarewell_ = false;
+}
+
+// --- deadlines ---
+
+SocketTimeouts& StreamSocket::timeouts() {
+    if (timeouts_ == nullptr)
+        timeouts_ = std::make_unique<SocketTimeouts>(*this);
+    return *timeouts_;
+}
+
+void StreamSocket::setTimeout(std::uint8_t kind, std::chrono::milliseconds limit) {
+    if (!isOnItsThread("setting a timeout of a socket"))
+        return;
+    const auto which = static_cast<SocketTimeouts::Kind>(kind);
+    timeouts().set(which, limit);
+    if (counts(kind))
+        timeouts_->start(which);
+}
+
+void StreamSocket::setConnectTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Connecting, limit); }
+void StreamSocket::setReadTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Reading, limit); }
+void StreamSocket::setWriteTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Writing, limit); }
+void StreamSocket::setClosingTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Closing, limit); }
+
+/// Whether the time for it runs now.
+bool StreamSocket::counts(std::uint8_t timeout) const noexcept {
+    switch (timeout) {
+    case SocketTimeouts::Connecting:
+        return state_ == SocketState::HostLookup || state_ == SocketState::Connecting;
+    case SocketTimeouts::Reading:
+        return state_ == SocketState::Connected && reads();
+    case SocketTimeouts::Writing:
+        return sendBlocked_;
+    default:
+        return state_ == SocketState::Closing;
+    }
 }
 
 // --- what to watch for ---
@@ -303,15 +367,22 @@ std::uint32_t StreamSocket::interest() const noexcept {
     std::uint32_t wanted = readiness::None;
     if (state_ == SocketState::Connecting || sendBlocked_)
         wanted |= readiness::Writable;
-    if (state_ == SocketState::Connected && !suspended_ && !peerHasEnded_ && !isFull())
+    if (state_ != SocketState::Connected || suspended_)
+        return wanted;
+    if (reads())
         wanted |= readiness::Readable;
+    else if (!urgentSeen_)
+        wanted |= readiness::Urgent; // only to hear of it when the connection breaks
     return wanted;
 }
 
 void StreamSocket::observe() {
     if (engine_ == nullptr)
         return;
-    if (const int error = engine_->observe(interest()); error != 0) {
+    const std::uint32_t wanted = interest();
+    if (timeouts_ != nullptr && (wanted & ~engine_->interest() & readiness::Readable) != 0)
+        timeouts_->start(SocketTimeouts::Reading); // what it did not listen to is not the peer's silence
+    if (const int error = engine_->observe(wanted); error != 0) {
         cause_ = error;
         engine_->schedule();
     }
@@ -329,32 +400,11 @@ void StreamSocket::setState(SocketState state) {
 }
 
 void StreamSocket::fail(Failure::What what, SocketError error, int cause) {
-    failure_ = {cause, error, what};
+    setFailure(what, error, cause);
     errorOccurred(error);
 }
 
-std::string StreamSocket::errorString() const {
-    const std::string cause = std::generic_category().message(failure_.cause);
-    switch (failure_.what) {
-    case Failure::What::Nothing:
-        break;
-    case Failure::What::Connect:
-        return "cannot connect to " + peerText() + ": " + cause;
-    case Failure::What::Connection:
-        return "the connection to " + peerText() + " broke: " + cause;
-    case Failure::What::Closed:
-        return peerText() + " closed the connection";
-    case Failure::What::NotConnected:
-        return "the socket is not connected";
-    case Failure::What::Busy:
-        return "the socket is in use already, in state " + std::string(nameOf(state_));
-    case Failure::What::Descriptor:
-        return "this descriptor is no connected stream socket: " + cause;
-    case Failure::What::Timeout:
-        return "the time to wait is over";
-    }
-    return {};
-}
+std::string StreamSocket::errorString() const { return failure_.sentence(peerText()); }
 
 int StreamSocket::socketDescriptor() const noexcept { return engine_ != nullptr ? engine_->descriptor() : -1; }
 

@@ -1,9 +1,83 @@
 // The reading half of StreamSocket.
 #include <halyard/net/stream_socket.h>
 
+#include "socket_engine.h"
+#include "socket_timeouts.h"
+
 #include <algorithm>
+#include <cerrno>
 
 namespace halyard {
+
+void StreamSocket::receive() {
+    if (!reads()) {
+        observe();
+        return;
+    }
+    std::span<std::byte> room = input_.reserve();
+    if (inputLimit_ != 0)
+        room = room.first(std::min(room.size(), inputLimit_ - input_.size()));
+    const std::ptrdiff_t received = engine_->receive(room);
+    input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
+    if (received > 0) {
+        ++receptions_;
+        if (timeouts_ != nullptr)
+            timeouts_->touch(SocketTimeouts::Reading);
+        if (!inReadyRead_)
+            tellReadyRead();
+        else if (isFull())
+            observe();
+    } else if (received == 0 || cause_ != 0) {
+        peerEnded(cause_);
+    } else if (received != -EAGAIN) {
+        peerEnded(static_cast<int>(-received));
+    }
+}
+
+/// The connection broke, or seems to have, while nothing is being received: what the kernel still has of it comes
+/// first.
+void StreamSocket::receiveRest() {
+    int cause = cause_ != 0 ? cause_ : engine_->takeError();
+    const std::size_t before = input_.size();
+    std::ptrdiff_t received = 0;
+    do {
+        received = engine_->receive(input_.reserve());
+        input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
+    } while (received > 0);
+    if (cause == 0 && received < 0 && received != -EAGAIN)
+        cause = static_cast<int>(-received);
+    if (input_.size() != before) {
+        ++receptions_;
+        const Still still(*this);
+        if (!inReadyRead_)
+            tellReadyRead();
+        if (!still || state_ != SocketState::Connected)
+            return;
+    }
+    if (cause != 0 || (received == 0 && !peerHasEnded_))
+        peerEnded(cause);
+    else
+        urgentSeen_ = true; // nothing broke after all, and it would be told again and again
+}
+
+void StreamSocket::tellReadyRead() {
+    struct Telling {
+        explicit Telling(StreamSocket& socket) noexcept : self(&socket) { socket.inReadyRead_ = true; }
+        Telling(const Telling&) = delete;
+        Telling& operator=(const Telling&) = delete;
+        ~Telling() {
+            if (self)
+                self->inReadyRead_ = false;
+        }
+        Pointer<StreamSocket> self;
+    } const telling(*this);
+    readyRead();
+    if (!telling.self)
+        return;
+    input_.shrink();
+    if (isFull())
+        observe();
+}
 
 /// After the user took something: a full buffer has room again.
 void StreamSocket::taken() {
@@ -46,6 +120,20 @@ std::size_t StreamSocket::skip(std::size_t bytes) {
 
 void StreamSocket::setReadBufferSize(std::size_t bytes) {
     inputLimit_ = bytes;
+    observe();
+}
+
+void StreamSocket::pauseReading() {
+    if (!isOnItsThread("pauseReading() of a socket"))
+        return;
+    paused_ = true;
+    observe();
+}
+
+void StreamSocket::resumeReading() {
+    if (!isOnItsThread("resumeReading() of a socket"))
+        return;
+    paused_ = false;
     observe();
 }
 

@@ -2,6 +2,7 @@
 #include <halyard/net/stream_socket.h>
 
 #include "socket_engine.h"
+#include "socket_timeouts.h"
 
 #include <halyard/core/dispatchable.h>
 
@@ -22,7 +23,9 @@ std::optional<std::chrono::steady_clock::time_point> deadlineIn(int msec) {
 
 /// What the loop would do in its next turn without any readiness.
 bool StreamSocket::hasDueWork() const noexcept {
-    return cause_ != 0 || unreported_ != 0 || (state_ == SocketState::Closing && output_.empty());
+    return cause_ != 0 || unreported_ != 0 || tellFull_ || hasDrained() ||
+           (state_ == SocketState::Closing && output_.empty()) ||
+           (state_ == SocketState::Connected && writeEnded_ && peerHasEnded_);
 }
 
 /// Does for this socket alone what the loop does, until `verdict` has one.
@@ -38,23 +41,29 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
             return *is;
         if (engine_ == nullptr)
             return false;
+        // The socket's own timeouts run on.
+        const std::optional<Time> timeout = timeouts_ != nullptr ? timeouts_->next() : std::nullopt;
+        const bool timeoutFirst = timeout && (!until || *timeout < *until);
         int error = 0;
-        const std::uint32_t ready = hasDueWork() ? readiness::None : engine_->wait(interest(), until, &error);
+        const std::uint32_t ready =
+            hasDueWork() ? readiness::None : engine_->wait(interest(), timeoutFirst ? timeout : until, &error);
         if (error != 0) {
-            fail(Failure::What::Connection, socketErrorFromErrno(error), error);
+            fail(Failure::What::Broken, socketErrorFromErrno(error), error);
             return false;
         }
-        if (ready == readiness::None && !hasDueWork()) {
+        if (ready == readiness::None && !hasDueWork() && timeoutFirst) {
+            const DispatchScope asInTheLoop;
+            timeouts_->dispatch();
+        } else if (ready == readiness::None && !hasDueWork()) {
             if (state_ == SocketState::Connecting) {
-                finish(true);
+                finish(Ending::Reset);
                 if (self)
-                    failure_ = {0, SocketError::SocketTimeout, Failure::What::Timeout};
+                    setFailure(Failure::What::Wait, SocketError::SocketTimeout);
             } else {
-                fail(Failure::What::Timeout, SocketError::SocketTimeout, 0);
+                fail(Failure::What::Wait, SocketError::SocketTimeout);
             }
             return false;
-        }
-        {
+        } else {
             const DispatchScope asInTheLoop;
             engineReady(ready);
         }
@@ -75,7 +84,7 @@ bool StreamSocket::waitForReadyRead(int msec) {
     return wait(deadlineIn(msec), [this, before = receptions_]() -> std::optional<bool> {
         if (receptions_ != before)
             return true;
-        if (state_ == SocketState::Connecting || (state_ == SocketState::Connected && !isFull()))
+        if (state_ == SocketState::Connecting || (state_ == SocketState::Connected && reads()))
             return std::nullopt;
         return false;
     });

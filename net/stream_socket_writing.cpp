@@ -2,26 +2,34 @@
 #include <halyard/net/stream_socket.h>
 
 #include "socket_engine.h"
+#include "socket_timeouts.h"
 
 #include <halyard/core/log.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 namespace halyard {
 
-bool StreamSocket::mayWrite() {
-    if (!isOnItsThread("write() to a socket"))
+bool StreamSocket::mayWrite(std::string_view call) {
+    if (!isOnItsThread(call))
         return false;
-    if (state_ == SocketState::Unconnected || (leaving_ && peerHasEnded_)) {
-        failure_ = {0, SocketError::Operation, Failure::What::NotConnected};
-        logMessage(LogLevel::Warning, "halyard.net", "write() to a socket: it is not connected");
+    const bool isOpen = state_ != SocketState::Unconnected && state_ != SocketState::Bound;
+    if (isOpen && !(leaving_ && peerHasEnded_) && !writeEnds_) {
+        if (output_.memory() < outputLimit_)
+            return true;
+        setFailure(Failure::What::WriteBufferFull, SocketError::SocketResource); // the peer's doing: no log line
         return false;
     }
-    return true;
+    setFailure(writeEnds_ && isOpen ? Failure::What::WritingIsOver : Failure::What::NotConnected,
+               SocketError::Operation);
+    logMessage(LogLevel::Warning, "halyard.net", std::string(call).append(": ").append(errorString()));
+    return false;
 }
 
 bool StreamSocket::mayTransmit() const noexcept {
@@ -29,75 +37,131 @@ bool StreamSocket::mayTransmit() const noexcept {
 }
 
 std::ptrdiff_t StreamSocket::write(std::string_view data) {
-    if (!mayWrite())
+    if (!mayWrite("write() to a socket"))
         return -1;
     const auto size = static_cast<std::ptrdiff_t>(data.size());
-    const bool wasEmpty = output_.empty();
-    if (wasEmpty && !data.empty() && mayTransmit()) {
+    if (output_.empty() && !data.empty() && mayTransmit()) {
         if (engine_->inDispatch()) {
             engine_->scheduleSlotReturned();
         } else {
             const iovec bytes{const_cast<char*>(data.data()), data.size()};
-            data.remove_prefix(transmit({&bytes, 1}));
+            const std::ptrdiff_t sent = engine_->send({&bytes, 1});
             engine_->schedule(); // bytesWritten, or the end of the connection
-            if (cause_ != 0)
+            if (sent >= 0) {
+                unreported_ += static_cast<std::size_t>(sent);
+                data.remove_prefix(static_cast<std::size_t>(sent));
+            } else if (sent != -EAGAIN) {
+                // What the peer sent before it broke the connection is still to be read: that comes first.
+                cause_ = static_cast<int>(-sent);
                 return size;
-            sendBlocked_ = !data.empty();
+            }
+            if (data.empty())
+                return size;
             output_.append(data);
-            if (sendBlocked_)
-                observe();
+            setSendBlocked(true);
+            outputGrew();
             return size;
         }
     }
     output_.append(data);
+    outputGrew();
     return size;
 }
 
 std::ptrdiff_t StreamSocket::writeOwned(std::string& owned) {
-    if (engine_ != nullptr && engine_->inDispatch() && mayWrite()) {
-        const auto size = static_cast<std::ptrdiff_t>(owned.size());
-        if (output_.empty() && size != 0 && mayTransmit())
-            engine_->scheduleSlotReturned();
-        output_.adopt(std::move(owned));
-        return size;
-    }
-    return write(std::string_view(owned));
+    constexpr std::size_t worthKeeping = 16 * 1024; // shorter strings are copied anyhow
+    if (owned.size() < worthKeeping)
+        return write(std::string_view(owned));
+    if (!mayWrite("write() to a socket"))
+        return -1;
+    const auto size = static_cast<std::ptrdiff_t>(owned.size());
+    const bool wasEmpty = output_.empty();
+    output_.adopt(std::move(owned));
+    if (wasEmpty)
+        transmitSoon();
+    outputGrew();
+    return size;
 }
 
-/// How many of the bytes the kernel took.
-std::size_t StreamSocket::transmit(std::span<const iovec> bytes) noexcept {
-    const std::ptrdiff_t sent = engine_->send(bytes);
-    if (sent >= 0) {
-        unreported_ += static_cast<std::size_t>(sent);
-        return static_cast<std::size_t>(sent);
+bool StreamSocket::sendFile(int file, std::int64_t offset, std::size_t length) {
+    if (!mayWrite("sendFile() to a socket"))
+        return false;
+    const auto refused = [this](SocketError error, int cause) {
+        setFailure(Failure::What::File, error, cause);
+        logMessage(LogLevel::Warning, "halyard.net", "sendFile() to a socket: " + errorString());
+        return false;
+    };
+    struct stat about {};
+    const int flags = ::fcntl(file, F_GETFL);
+    if (flags < 0 || ::fstat(file, &about) != 0)
+        return refused(SocketError::UnsupportedSocketOperation, errno);
+    if (!S_ISREG(about.st_mode) || (flags & O_ACCMODE) == O_WRONLY || offset < 0 || offset > about.st_size ||
+        length > static_cast<std::size_t>(about.st_size - offset))
+        return refused(SocketError::UnsupportedSocketOperation, EINVAL);
+    if (length == 0)
+        return true;
+    const int own = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
+    if (own < 0)
+        return refused(SocketError::SocketResource, errno);
+    const bool wasEmpty = output_.empty();
+    output_.appendFile(own, offset, length);
+    if (wasEmpty)
+        transmitSoon();
+    return true;
+}
+
+void StreamSocket::shutdownWrite() {
+    if (!isOnItsThread("shutdownWrite() of a socket"))
+        return;
+    if (state_ == SocketState::Unconnected || state_ == SocketState::Bound)
+        return;
+    writeEnds_ = true;
+    endWriting();
+}
+
+/// Tells the peer of the end of what was written, once all of that has gone.
+void StreamSocket::endWriting() noexcept {
+    if (!writeEnds_ || writeEnded_ || !output_.empty() || state_ != SocketState::Connected || cause_ != 0)
+        return;
+    writeEnded_ = true;
+    engine_->shutdownSend();
+    if (peerHasEnded_)
+        engine_->schedule(); // that was the connection
+}
+
+/// What has just been queued, with nothing before it, goes out: at once, or when the slot returns.
+void StreamSocket::transmitSoon() {
+    if (!mayTransmit())
+        return;
+    if (engine_->inDispatch()) {
+        engine_->scheduleSlotReturned();
+        return;
     }
-    if (sent != -EAGAIN) {
-        // What the peer sent before it broke the connection is still to be read: the loop tells of the end after that.
-        cause_ = static_cast<int>(-sent);
-        output_.clear();
-    }
-    return 0;
+    transmitQueued();
+    engine_->schedule(); // bytesWritten, or the end of the connection
 }
 
 void StreamSocket::transmitQueued() noexcept {
-    const bool wasBlocked = sendBlocked_;
-    sendBlocked_ = false;
-    while (!output_.empty() && !sendBlocked_ && cause_ == 0) {
-        std::array<iovec, 64> vectors;
-        std::size_t count = 1;
-        if (output_.isOnePiece())
-            vectors[0] = {const_cast<char*>(output_.front().data()), output_.size()};
-        else
-            count = static_cast<std::size_t>(output_.gather(vectors));
-        std::size_t offered = 0;
-        for (std::size_t i = 0; i != count; ++i)
-            offered += vectors[i].iov_len;
-        const std::size_t sent = transmit(std::span(vectors).first(count));
-        output_.skip(sent);
-        sendBlocked_ = sent < offered && cause_ == 0;
+    int error = 0;
+    const std::size_t sent = output_.sendTo(*engine_, error);
+    unreported_ += sent;
+    if (error != 0 && error != EAGAIN) {
+        cause_ = error; // what the peer sent before it broke the connection is still to be read: that comes first
+        output_.clear();
     }
-    if (sendBlocked_ != wasBlocked)
-        observe();
+    if (sent != 0 && timeouts_ != nullptr)
+        timeouts_->touch(SocketTimeouts::Writing);
+    if (sendBlocked_ != (error == EAGAIN))
+        setSendBlocked(error == EAGAIN);
+    if (writeEnds_)
+        endWriting();
+}
+
+void StreamSocket::setSendBlocked(bool blocked) noexcept {
+    sendBlocked_ = blocked;
+    if (blocked && timeouts_ != nullptr)
+        timeouts_->start(SocketTimeouts::Writing);
+    observe();
 }
 
 void StreamSocket::engineSlotReturned() noexcept {
@@ -107,7 +171,7 @@ void StreamSocket::engineSlotReturned() noexcept {
     // Whoever wants to hear of it has connected by now: without that, a message costs no turn of its own.
     if (bytesWritten.connectionCount() == 0)
         unreported_ = 0;
-    if (unreported_ != 0 || cause_ != 0 || (leaving_ && output_.empty()))
+    if (unreported_ != 0 || cause_ != 0 || (leaving_ && output_.empty()) || hasDrained())
         engine_->schedule();
 }
 
@@ -125,8 +189,46 @@ bool StreamSocket::flush() {
         engine_->schedule();
     if (unreported_ == before)
         return false;
+    const Still still(*this);
     reportWritten();
+    if (still && full_)
+        tellWriteBuffer();
     return true;
+}
+
+// --- how much waits ---
+
+void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
+    if (!isOnItsThread("setWriteBufferWatermarks() of a socket"))
+        return;
+    highWater_ = high != 0 ? high : unlimited;
+    lowWater_ = std::min(low, highWater_ - 1);
+    if (high == 0)
+        full_ = tellFull_ = false;
+    outputGrew();
+    if (hasDrained())
+        engine_->schedule();
+}
+
+void StreamSocket::setWriteBufferLimit(std::size_t bytes) { outputLimit_ = bytes != 0 ? bytes : unlimited; }
+
+void StreamSocket::outputGrew() {
+    if (output_.memory() < highWater_ || full_)
+        return;
+    full_ = tellFull_ = true;
+    engine_->schedule();
+}
+
+void StreamSocket::tellWriteBuffer() {
+    const Still still(*this);
+    if (tellFull_) {
+        tellFull_ = false;
+        writeBufferFull();
+    }
+    if (!still || !hasDrained())
+        return;
+    full_ = false;
+    writeBufferDrained();
 }
 
 } // namespace halyard

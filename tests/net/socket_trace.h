@@ -15,6 +15,8 @@ class SocketTrace {
         socket.disconnected.connect([this] { add("disconnected"); });
         socket.readyRead.connect([this] { add("readyRead"); });
         socket.readChannelFinished.connect([this] { add("readChannelFinished"); });
+        socket.writeBufferFull.connect([this] { add("writeBufferFull"); });
+        socket.writeBufferDrained.connect([this] { add("writeBufferDrained"); });
         socket.bytesWritten.connect([this](std::int64_t n) { add("bytesWritten(" + std::to_string(n) + ")"); });
         socket.stateChanged.connect([this](SocketState state) { add(std::string(nameOf(state))); });
         socket.errorOccurred.connect([this, &socket](SocketError error) {

@@ -3,7 +3,9 @@
 #include <halyard/core/object.h>
 #include <halyard/net/byte_queue.h>
 #include <halyard/net/engine_client.h>
+#include <halyard/net/socket_failure.h>
 #include <halyard/net/socket_types.h>
+#include <halyard/net/write_queue.h>
 
 #include <chrono>
 #include <concepts>
@@ -20,6 +22,7 @@ struct sockaddr;
 namespace halyard {
 
 class SocketEngine;
+class SocketTimeouts;
 
 /// A connection of bytes, whatever carries it: reading, writing, ending, waiting, states, errors and the signals for
 /// all of that. TcpSocket adds addresses.
@@ -32,21 +35,24 @@ class SocketEngine;
 /// In each of its slots everything is allowed: writing, closing, connecting anew, waiting, deleting the socket.
 ///
 /// What it reads. readyRead comes for new bytes, never inside its own slot. When the peer ends the connection, the
-/// order is: the last readyRead, errorOccurred(RemoteHostClosed) while still connected, stateChanged,
-/// readChannelFinished, disconnected. What was not read stays readable afterwards.
+/// order is: the last readyRead, errorOccurred(RemoteHostClosed) while still connected, stateChanged(Closing), and when
+/// what was written until then has been sent, stateChanged(Unconnected), readChannelFinished, disconnected. What was
+/// not read stays readable afterwards. setAllowHalfOpen() is for peers that end only their own direction.
 ///
 /// What it writes. Outside slots write() sends at once what the kernel takes; inside a slot it queues, and everything
-/// that the slot wrote leaves in one system call when the slot returns. bytesWritten is never emitted inside write().
+/// that the slot wrote leaves in one system call when the slot returns. Neither bytesWritten nor a signal about the
+/// write buffer is ever emitted inside write(): they come from the loop, in flush() or in a wait.
 ///
 /// I/O never throws. A call that cannot be is refused: it gives what its documentation says, sets error() and logs.
 class HALYARD_API StreamSocket : public Object, private EngineClient {
   public:
-    /// Emits nothing but destroyed. An open connection is closed; what was queued and the kernel has not taken is
-    /// lost with it: disconnectFromHost() first, and delete when disconnected() comes.
+    /// Emits nothing but destroyed. Deleting an open socket closes it: what was written is still delivered, by the
+    /// thread's loop as long as it runs, within the closing timeout. abort() first where it shall not be.
     ~StreamSocket() override;
 
     /// Ends the connection when what was written has been sent: at once where nothing waits. While connecting, it
-    /// ends it after that. Harmless on an unconnected socket.
+    /// ends it after that. The peer gets all of it; if it does not take it within the closing timeout, the rest is
+    /// thrown away: errorOccurred(SocketTimeout), and the connection is reset. Harmless on an unconnected socket.
     void disconnectFromHost();
 
     /// As disconnectFromHost(), and throws away what has not been read.
@@ -60,6 +66,10 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// is not unconnected.
     bool setSocketDescriptor(int descriptor, SocketState state = SocketState::Connected);
     int socketDescriptor() const noexcept; ///< −1 where there is none.
+    /// Gives the descriptor away, still non-blocking, and is unconnected then, with the signals of an end; what was
+    /// received and not read stays readable here. −1, with error Operation, where there is no connection or something
+    /// is left to send that the kernel does not take.
+    int releaseDescriptor();
 
     SocketState state() const noexcept { return state_; }
 
@@ -85,7 +95,8 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::size_t skip(std::size_t bytes); ///< How many bytes there were to skip.
 
     /// Queues or sends all of `data`, which is copied where it has to wait. Its size, or −1 with error Operation where
-    /// the socket is not connected. Bytes written while connecting are sent once connected.
+    /// the socket is not connected, or SocketResource where the write buffer has reached its limit. Bytes written while
+    /// connecting are sent once connected.
     std::ptrdiff_t write(std::string_view data);
     /// As above; a long string is moved in, not copied.
     template <std::same_as<std::string> S>
@@ -93,13 +104,51 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
         return writeOwned(owned);
     }
 
+    /// Sends so many bytes of a file after what was written before, by sendfile(2): no byte comes into this process.
+    /// The descriptor is duplicated, so that it may be closed at once; the file must not become shorter, else the
+    /// connection breaks when its end is met. bytesWritten tells of it as of other bytes. False, with
+    /// UnsupportedSocketOperation, for anything but that much of a regular file that can be read, and as write().
+    bool sendFile(int file, std::int64_t offset, std::size_t length);
+
     /// Sends what the kernel takes now, and emits bytesWritten for it. True where anything was sent.
     bool flush();
 
     /// How many unread bytes are kept at most; then nothing is received until some are read, and the peer's sending
-    /// stalls. 0: no limit, until this is called.
+    /// stalls. 0: no limit, until this is called. A connection that breaks is told of all the same; what the kernel
+    /// still had of it is then received beyond the limit, so that nothing is lost.
     void setReadBufferSize(std::size_t bytes);
     std::size_t readBufferSize() const noexcept { return inputLimit_; }
+
+    /// Receives nothing, and emits no readyRead, until resumeReading(); the peer's sending stalls, its end is told of
+    /// after that. For all connections of this socket.
+    void pauseReading();
+    void resumeReading();
+
+    /// When bytesToWrite(), without what sendFile() has queued, reaches `high`, writeBufferFull is emitted, and when it
+    /// has fallen to `low`, writeBufferDrained. 0 for `high`: neither, until this is called.
+    void setWriteBufferWatermarks(std::size_t low, std::size_t high);
+    /// From so many queued bytes on (without sendFile()'s) write() and sendFile() are refused: what a peer that never
+    /// reads can cost is this and one write. 0: no limit, until this is called.
+    void setWriteBufferLimit(std::size_t bytes);
+
+    /// Whether the peer's end of sending leaves this side's open: then it is told by readChannelFinished alone, the
+    /// state stays Connected, and shutdownWrite() or disconnectFromHost() ends the connection. Off until this is
+    /// called.
+    void setAllowHalfOpen(bool allow) noexcept { allowHalfOpen_ = allow; }
+    bool allowHalfOpen() const noexcept { return allowHalfOpen_; }
+    /// Ends this side's sending when what was written has been sent: the peer sees the end, and may go on sending.
+    /// Where the peer has ended its side already, that is the end of the connection. Nothing can be written any more.
+    void shutdownWrite();
+
+    /// How long a connecting may take; the peer may be silent while it is read from; it may take nothing of what waits
+    /// to be sent; it may take for the rest after the socket was closed. 0: as long as it likes, until these are
+    /// called; for closing 30 seconds. When the time is over: errorOccurred(SocketTimeout), and the connection is
+    /// reset, what was not read stays readable; for connecting it comes after stateChanged(Unconnected), as with any
+    /// failure.
+    void setConnectTimeout(std::chrono::milliseconds limit);
+    void setReadTimeout(std::chrono::milliseconds limit);
+    void setWriteTimeout(std::chrono::milliseconds limit);
+    void setClosingTimeout(std::chrono::milliseconds limit);
 
     /// Wait, without an event loop and with nothing else of the application running but this socket's direct slots,
     /// for at most `msec` milliseconds: a negative time waits for ever, 0 only looks. Legal in any slot and thread.
@@ -119,27 +168,14 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     Signal<> readyRead{this};    ///< New bytes can be read.
     Signal<std::int64_t> bytesWritten{this}; ///< So many bytes went to the kernel; they sum up to what was written.
     Signal<> readChannelFinished{this};      ///< Nothing will come any more.
+    Signal<> writeBufferFull{this};          ///< See setWriteBufferWatermarks().
+    Signal<> writeBufferDrained{this};       ///< After writeBufferFull, and after bytesWritten for what has left.
     Signal<SocketState> stateChanged{this};
     /// Something failed: errorString() says what. For a failed connecting it comes after stateChanged(Unconnected).
     Signal<SocketError> errorOccurred{this};
 
   protected:
-    /// What went wrong, from which errorString() makes its sentence.
-    struct Failure {
-        enum class What : std::uint8_t {
-            Nothing,
-            Connect,
-            Connection,
-            Closed,
-            NotConnected,
-            Busy,
-            Descriptor,
-            Timeout
-        };
-        int cause = 0; ///< errno
-        SocketError error = SocketError::None;
-        What what = What::Nothing;
-    };
+    using Failure = SocketFailure;
 
     /// Asked after every emission: whether the socket is there and still about the same connection.
     class Still {
@@ -155,12 +191,12 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     explicit StreamSocket(Object* parent);
 
     virtual std::string peerText() const = 0; ///< Who the peer is, for errorString().
-    /// A descriptor is being adopted whose peer has this name.
-    virtual void peerFound(const sockaddr& name) = 0;
+    /// The engine has adopted a descriptor, whose peer has this name.
+    virtual void adopted(const sockaddr& name) = 0;
 
-    /// Whether a connecting may begin; else it is refused.
-    bool mayConnect();
-    /// Forgets the connection before, makes the engine of the next.
+    /// Whether the socket is unconnected, or bound where that will do; else the call is refused, with errorOccurred.
+    bool isFree(std::string_view call, bool boundWillDo);
+    /// Forgets the connection before, and makes the engine of the next; a bound one stays.
     void begin();
     /// The engine was asked to connect, and said so: 0, EINPROGRESS or what failed. The loop tells of it.
     void connecting(int result);
@@ -168,45 +204,66 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void suspendReading();
     void startReading();
     void setState(SocketState state);
-    void fail(Failure::What what, SocketError error, int cause);
+    void setFailure(Failure::What what, SocketError error, int cause = 0) noexcept { failure_ = {cause, error, what}; }
+    void fail(Failure::What what, SocketError error, int cause = 0); ///< As setFailure(), and tells of it.
 
     SocketEngine* engine() const noexcept { return engine_.get(); }
     bool hasPeer() const noexcept;
 
   private:
+    friend class SocketTimeouts;
     using Time = std::chrono::steady_clock::time_point;
+    enum class Ending : std::uint8_t { Gentle, Reset, Released };
 
-    void engineReady(std::uint32_t ready) override;
-    void engineSlotReturned() noexcept override;
+    void engineReady(std::uint32_t ready) final;
+    void engineSlotReturned() noexcept final;
 
     void finishConnecting();
     void failConnecting(int cause);
     void receive();
+    void receiveRest();
     void tellReadyRead();
     void peerEnded(int cause);
-    void leave();
-    void finish(bool reset);
+    void leave(Ending how);
+    void finish(Ending how);
 
     std::ptrdiff_t writeOwned(std::string& owned);
-    bool mayWrite();
+    bool mayWrite(std::string_view call);
     bool mayTransmit() const noexcept;
-    std::size_t transmit(std::span<const iovec> bytes) noexcept;
     void transmitQueued() noexcept;
+    void transmitSoon();
+    void setSendBlocked(bool blocked) noexcept;
+    void endWriting() noexcept;
+    void outputGrew();
+    bool hasDrained() const noexcept { return full_ && output_.memory() <= lowWater_; }
     void reportWritten();
+    void tellWriteBuffer();
     void observe();
     std::uint32_t interest() const noexcept;
     bool isFull() const noexcept { return inputLimit_ != 0 && input_.size() >= inputLimit_; }
+    bool reads() const noexcept { return !suspended_ && !paused_ && !peerHasEnded_ && !isFull(); }
     bool hasDueWork() const noexcept;
     void taken();
+
+    SocketTimeouts& timeouts();
+    void setTimeout(std::uint8_t kind, std::chrono::milliseconds limit);
+    bool counts(std::uint8_t timeout) const noexcept;
+    void timeIsOver(std::uint8_t timeout);
 
     template <class Verdict>
     bool wait(std::optional<Time> until, Verdict verdict);
 
+    static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
+
     std::unique_ptr<SocketEngine> engine_;
+    std::unique_ptr<SocketTimeouts> timeouts_; ///< null until one is needed
     ByteQueue input_;
-    ByteQueue output_;
+    WriteQueue output_;
     std::size_t inputLimit_ = 0;
     std::size_t unreported_ = 0; ///< bytes that went to the kernel and bytesWritten has not told of
+    std::size_t lowWater_ = 0;
+    std::size_t highWater_ = unlimited;
+    std::size_t outputLimit_ = unlimited;
     Failure failure_;
     int cause_ = 0;                ///< why connecting or sending failed, until the loop tells of it
     std::uint32_t connection_ = 0; ///< counts the connections that this socket has been about
@@ -214,11 +271,19 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::uint32_t reports_ = 0;
     SocketState state_ = SocketState::Unconnected;
     bool suspended_ : 1 = false;   ///< a pending connection: nobody could hear its readyRead yet
+    bool paused_ : 1 = false;      ///< by the user
     bool inReadyRead_ : 1 = false; ///< its slots run
     bool leaving_ : 1 = false;     ///< ends when the output is empty
     bool sendBlocked_ : 1 = false; ///< the kernel took less than it was offered
     bool peerHasEnded_ : 1 = false;
+    bool readFinished_ : 1 = false; ///< readChannelFinished was emitted
+    bool writeEnds_ : 1 = false;    ///< shutdownWrite() was called
+    bool writeEnded_ : 1 = false;   ///< and the kernel was told
+    bool allowHalfOpen_ : 1 = false;
+    bool full_ : 1 = false;       ///< the high watermark was reached, and the low one not since
+    bool tellFull_ : 1 = false;   ///< and nobody has been told yet
     bool inFarewell_ : 1 = false; ///< the last signals of a connection: its peer is still known
+    bool urgentSeen_ : 1 = false; ///< out-of-band data is there: watching for it would not rest
 };
 
 } // namespace halyard

@@ -5,9 +5,13 @@
 #include <halyard/net/stream_socket.h>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 namespace halyard {
+
+class SocketOptions;
 
 /// A TCP connection: bytes in, bytes out, and signals for what happens to it.
 ///
@@ -21,15 +25,31 @@ namespace halyard {
 class HALYARD_API TcpSocket : public StreamSocket {
   public:
     explicit TcpSocket(Object* parent = nullptr);
+    ~TcpSocket() override;
 
     /// Starts to connect: connected or errorOccurred comes later, from the loop or in a wait. Refused unless the
-    /// socket is unconnected: error Operation, errorOccurred, and the connection there is goes on.
+    /// socket is unconnected or bound: error Operation, errorOccurred, and the connection there is goes on.
     void connectToHost(const HostAddress& address, std::uint16_t port);
 
-    HostAddress localAddress() const;
+    /// Gives the socket the address that it connects from; HostAddress::Any leaves it open which, port 0 takes any
+    /// free one: localPort() tells. The state is Bound then. False, with errorOccurred and the state as it was:
+    /// AddressInUse, SocketAddressNotAvailable, SocketAccess, SocketResource; Operation unless it is unconnected.
+    bool bind(const HostAddress& address = HostAddress::Any, std::uint16_t port = 0);
+
+    /// Sets an option for this and all further connections of this socket; one that is set before there is a
+    /// descriptor is set when there is one. What the system refuses shows in error(), as UnsupportedSocketOperation,
+    /// and in the log.
+    void setSocketOption(SocketOption option, int value);
+    /// The system's value where there is a descriptor, else what was set before; nothing where neither is.
+    std::optional<int> socketOption(SocketOption option) const;
+
+    HostAddress localAddress() const; ///< Null without a descriptor.
     std::uint16_t localPort() const;
     HostAddress peerAddress() const; ///< Null while not connected.
     std::uint16_t peerPort() const;
+    /// What connectToHost() was given, as text; "" for a connection that was accepted or adopted. It stays after the
+    /// end.
+    std::string peerName() const { return peerName_; }
 
     Signal<> hostFound{this}; ///< It is known which address to connect to; right inside connectToHost() here.
 
@@ -37,10 +57,14 @@ class HALYARD_API TcpSocket : public StreamSocket {
     friend class TcpServer;
 
     std::string peerText() const override { return peer_.toString(); }
-    void peerFound(const sockaddr& name) override;
+    void adopted(const sockaddr& name) override;
     void beginAccepted(int descriptor, const Endpoint& peer);
+    void applyOptions();
+    void reportOption(int error);
 
-    Endpoint peer_;
+    Endpoint peer_; ///< or what could not be bound
+    std::string peerName_;
+    std::unique_ptr<SocketOptions> options_; ///< null until one is set
 };
 
 } // namespace halyard

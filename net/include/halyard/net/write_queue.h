@@ -1,0 +1,64 @@
+#pragma once
+
+#include <halyard/net/byte_queue.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace halyard {
+
+class SocketEngine;
+
+/// What waits to be sent over a connection: bytes, and pieces of files among them, in the order in which they came.
+///
+///     queue.append(header);
+///     queue.appendFile(descriptor, 0, length);
+///     int error = 0;
+///     const std::size_t sent = queue.sendTo(engine, error);
+class HALYARD_API WriteQueue {
+  public:
+    WriteQueue() noexcept = default;
+    WriteQueue(WriteQueue&&) noexcept = default;
+    WriteQueue& operator=(WriteQueue&&) noexcept = default;
+    ~WriteQueue() = default;
+
+    std::size_t size() const noexcept { return files_ == nullptr ? bytes_.size() : sizeWithFiles(); }
+    bool empty() const noexcept { return bytes_.empty() && files_ == nullptr; }
+    std::size_t memory() const noexcept { return bytes_.size(); } ///< Of what is queued, what is kept in memory.
+    void clear() noexcept {
+        bytes_.clear();
+        files_.reset();
+    }
+
+    void append(std::string_view bytes) { bytes_.append(bytes); }
+    void adopt(std::string&& bytes) { bytes_.adopt(std::move(bytes)); } ///< A long string is not copied.
+    /// So many bytes of a file, which are read when their turn comes. The descriptor is the queue's from here on.
+    void appendFile(int descriptor, std::int64_t offset, std::size_t length);
+
+    /// Sends until the queue is empty or no more is taken; how many bytes went. `error` becomes 0 where all went,
+    /// EAGAIN where the rest has to wait, and else the errno of what broke the connection (ENODATA: a file is shorter
+    /// than it was said to be).
+    std::size_t sendTo(SocketEngine& engine, int& error) noexcept {
+        return files_ == nullptr ? sendBytes(engine, bytes_.size(), error) : sendAll(engine, error);
+    }
+
+  private:
+    struct File;
+    struct Files;
+    struct DeleteFiles {
+        void operator()(Files* files) const noexcept;
+    };
+
+    std::size_t sizeWithFiles() const noexcept;
+    std::size_t sendBytes(SocketEngine& engine, std::size_t count, int& error) noexcept;
+    std::size_t sendAll(SocketEngine& engine, int& error) noexcept;
+
+    ByteQueue bytes_;
+    std::unique_ptr<Files, DeleteFiles> files_; ///< null where no file waits, as nearly always
+};
+
+} // namespace halyard

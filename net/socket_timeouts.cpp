@@ -1,0 +1,36 @@
+#include "socket_timeouts.h"
+
+#include <halyard/net/stream_socket.h>
+
+namespace halyard {
+
+void SocketTimeouts::start(Kind kind) {
+    touch(kind);
+    if (limits_[kind].count() > 0 && (!isArmed() || when() > end(kind)))
+        arm(end(kind));
+}
+
+std::optional<SocketTimeouts::Kind> SocketTimeouts::first() const noexcept {
+    std::optional<Kind> found;
+    for (const Kind kind : {Connecting, Reading, Writing, Closing})
+        if (limits_[kind].count() > 0 && socket_.counts(kind) && (!found || end(kind) < end(*found)))
+            found = kind;
+    return found;
+}
+
+std::optional<SocketTimeouts::Clock::time_point> SocketTimeouts::next() const noexcept {
+    const std::optional<Kind> kind = first();
+    return kind ? std::optional(end(*kind)) : std::nullopt;
+}
+
+void SocketTimeouts::dispatch() {
+    const std::optional<Kind> kind = first();
+    if (!kind)
+        return;
+    if (end(*kind) > Clock::now())
+        arm(end(*kind));
+    else
+        socket_.timeIsOver(*kind); // which may be the end of this
+}
+
+} // namespace halyard

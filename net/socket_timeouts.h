@@ -1,0 +1,48 @@
+#pragma once
+
+#include <halyard/core/deadline.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace halyard {
+
+class StreamSocket;
+
+/// How long a socket lets its peer take for what. Activity only leaves a stamp: the one deadline in the loop looks at
+/// the stamps when it goes off, and is armed anew for what is left. So what every message resets costs the message no
+/// step in the heap and no system call.
+class SocketTimeouts final : public Deadline {
+  public:
+    enum Kind : std::uint8_t { Connecting, Reading, Writing, Closing };
+    static constexpr std::size_t kinds = 4;
+    static constexpr std::chrono::milliseconds closingDefault{30'000};
+
+    explicit SocketTimeouts(StreamSocket& socket) noexcept : socket_(socket) {}
+
+    void set(Kind kind, std::chrono::milliseconds limit) noexcept { limits_[kind] = limit; } ///< 0: none
+    std::chrono::milliseconds limit(Kind kind) const noexcept { return limits_[kind]; }
+
+    /// The time of `kind` counts from now.
+    void start(Kind kind);
+    /// Something happened that `kind` waits for.
+    void touch(Kind kind) noexcept { stamps_[kind] = Clock::now(); }
+
+    /// When the first of those that count now is over, for a wait without the loop.
+    std::optional<Clock::time_point> next() const noexcept;
+    /// Tells the socket of a time that is over, or is armed for the next one.
+    void dispatch() override;
+
+  private:
+    Clock::time_point end(Kind kind) const noexcept { return stamps_[kind] + limits_[kind]; }
+    std::optional<Kind> first() const noexcept;
+
+    StreamSocket& socket_;
+    std::array<std::chrono::milliseconds, kinds> limits_{{{}, {}, {}, closingDefault}};
+    std::array<Clock::time_point, kinds> stamps_{};
+};
+
+} // namespace halyard

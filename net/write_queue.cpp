@@ -1,0 +1,113 @@
+#include <halyard/net/write_queue.h>
+
+#include "socket_engine.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <deque>
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace halyard {
+
+/// A piece of a file, and how many of the queued bytes go before it, counted from the file before.
+struct WriteQueue::File {
+    File(int descriptor, std::int64_t at, std::size_t length, std::size_t after) noexcept
+        : fd(descriptor), offset(at), left(length), bytesBefore(after) {}
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() { ::close(fd); }
+
+    int fd;
+    std::int64_t offset;
+    std::size_t left;
+    std::size_t bytesBefore;
+};
+
+struct WriteQueue::Files {
+    std::deque<File> all;
+    std::size_t bytesBefore = 0; ///< of all of them together: what was appended since stands behind the last
+};
+
+void WriteQueue::DeleteFiles::operator()(Files* files) const noexcept { delete files; }
+
+void WriteQueue::appendFile(int descriptor, std::int64_t offset, std::size_t length) {
+    if (files_ == nullptr)
+        files_.reset(new Files);
+    const std::size_t after = bytes_.size() - files_->bytesBefore;
+    files_->all.emplace_back(descriptor, offset, length, after);
+    files_->bytesBefore += after;
+}
+
+std::size_t WriteQueue::sizeWithFiles() const noexcept {
+    std::size_t sum = bytes_.size();
+    for (const File& each : files_->all)
+        sum += each.left;
+    return sum;
+}
+
+/// The first `count` of the bytes.
+std::size_t WriteQueue::sendBytes(SocketEngine& engine, std::size_t count, int& error) noexcept {
+    error = 0;
+    std::size_t total = 0;
+    while (total != count) {
+        std::array<iovec, 64> vectors;
+        std::size_t used = 1;
+        std::size_t offered = 0;
+        if (bytes_.isOnePiece()) {
+            offered = count - total;
+            vectors[0] = {const_cast<char*>(bytes_.front().data()), offered};
+        } else {
+            used = static_cast<std::size_t>(bytes_.gather(vectors));
+            for (std::size_t i = 0; i != used; ++i) {
+                vectors[i].iov_len = std::min(vectors[i].iov_len, count - total - offered);
+                offered += vectors[i].iov_len;
+                if (offered == count - total)
+                    used = i + 1;
+            }
+        }
+        const std::ptrdiff_t sent = engine.send(std::span(vectors).first(used));
+        if (sent < 0) {
+            error = static_cast<int>(-sent);
+            break;
+        }
+        bytes_.skip(static_cast<std::size_t>(sent));
+        total += static_cast<std::size_t>(sent);
+        if (static_cast<std::size_t>(sent) < offered) {
+            error = EAGAIN;
+            break;
+        }
+    }
+    return total;
+}
+
+std::size_t WriteQueue::sendAll(SocketEngine& engine, int& error) noexcept {
+    std::size_t total = 0;
+    while (files_ != nullptr) {
+        File& file = files_->all.front();
+        const std::size_t before = sendBytes(engine, file.bytesBefore, error);
+        total += before;
+        file.bytesBefore -= before;
+        files_->bytesBefore -= before;
+        if (error != 0)
+            return total;
+        while (file.left != 0) {
+            const std::ptrdiff_t sent = engine.sendFile(file.fd, file.offset, file.left);
+            if (sent <= 0) {
+                error = sent == 0 ? ENODATA : static_cast<int>(-sent);
+                return total;
+            }
+            file.offset += sent;
+            file.left -= static_cast<std::size_t>(sent);
+            total += static_cast<std::size_t>(sent);
+        }
+        files_->all.pop_front();
+        if (files_->all.empty())
+            files_.reset();
+    }
+    return total + sendBytes(engine, bytes_.size(), error);
+}
+
+} // namespace halyard

@@ -1,0 +1,261 @@
+#include "socket_trace.h"
+#include "tcp_pair.h"
+#include <plain_socket.h>
+
+#include <halyard/core/event_loop.h>
+#include <halyard/net/tcp_server.h>
+#include <halyard/net/tcp_socket.h>
+
+#include <logged.h>
+#include <pump.h>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+using namespace halyard;
+using namespace halyard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A socket whose peer is plain.
+struct Accepted {
+    Accepted() {
+        TcpServer server;
+        server.listen(HostAddress::LocalHost);
+        peer = PlainSocket::connectedTo(server.serverPort());
+        server.waitForNewConnection(5000);
+        socket.reset(server.nextPendingConnection());
+        socket->setParent(nullptr);
+    }
+
+    PlainSocket peer;
+    std::unique_ptr<TcpSocket> socket;
+};
+
+/// Everything up to the peer's end, while the loop runs.
+std::string drain(const PlainSocket& peer) {
+    std::string all;
+    bool ended = false;
+    pumpUntil([&] {
+        all += peer.receiveNow(&ended);
+        return ended;
+    });
+    return all;
+}
+
+} // namespace
+
+TEST_CASE("a socket that is closed and deleted at once still delivers what it was given") {
+    const std::string all(6'000'000, 'c');
+    for (const bool closed : {true, false}) {
+        Accepted connection;
+        CHECK(connection.socket->write(all) == 6'000'000);
+        CHECK(connection.socket->bytesToWrite() > 0);
+        if (closed)
+            connection.socket->close();
+        connection.socket.reset();
+        CHECK(drain(connection.peer) == all);
+    }
+}
+
+TEST_CASE("what a slot wrote before it deleted the socket is delivered") {
+    Accepted connection;
+    TcpSocket* const socket = connection.socket.release();
+    socket->readyRead.connect([socket] {
+        socket->write("the answer to ");
+        socket->write(socket->readAll());
+        delete socket;
+    });
+    connection.peer.send("everything");
+    CHECK(drain(connection.peer) == "the answer to everything");
+}
+
+TEST_CASE("what was written while connecting is delivered by a socket that was deleted before it stood") {
+    const PlainSocket listener = PlainSocket::listening();
+    {
+        TcpSocket socket;
+        socket.connectToHost(HostAddress::LocalHost, listener.port());
+        socket.write("early");
+    }
+    const PlainSocket peer = listener.accept();
+    CHECK(drain(peer) == "early");
+}
+
+TEST_CASE("an aborted socket delivers nothing more") {
+    Accepted connection;
+    connection.socket->write(std::string(20'000'000, 'a'));
+    connection.socket->abort();
+    connection.socket.reset();
+    CHECK(drain(connection.peer).size() < 20'000'000);
+}
+
+TEST_CASE("a deleted socket reads away what it did not want, so that its last words arrive") {
+    Accepted connection;
+    connection.peer.send(std::string(50'000, 'i'));
+    connection.socket->write("last words");
+    connection.socket.reset();
+    CHECK(connection.peer.receive() == "last words");
+}
+
+TEST_CASE("a peer that never reads cannot hold a closing socket longer than its timeout") {
+    Accepted connection;
+    SocketTrace trace(*connection.socket);
+    connection.socket->setClosingTimeout(40ms);
+    connection.socket->write(std::string(20'000'000, 'c'));
+    trace.take();
+    connection.socket->close();
+    CHECK(trace.take() == "Closing");
+    REQUIRE(pumpUntil([&] { return connection.socket->state() == SocketState::Unconnected; }));
+    CHECK(connection.socket->error() == SocketError::SocketTimeout);
+    CHECK(connection.socket->errorString().ends_with(" did not take in time what was left to send"));
+    CHECK(trace.text().ends_with("error(SocketTimeout while Closing) Unconnected readChannelFinished disconnected"));
+    drain(connection.peer);
+}
+
+TEST_CASE("nor can it hold what is left of a deleted one") {
+    Accepted connection;
+    connection.socket->setClosingTimeout(40ms);
+    connection.socket->write(std::string(20'000'000, 'c'));
+    connection.socket.reset();
+    // Only its reset ends this: nobody reads.
+    CHECK(pumpUntil([&] {
+        char byte = 0;
+        return ::send(connection.peer.descriptor(), &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
+    }));
+}
+
+TEST_CASE("a thread may end while a deleted socket of it still has something to send") {
+    std::thread([] {
+        Accepted connection;
+        connection.socket->write(std::string(20'000'000, 'c'));
+        connection.socket.reset();
+        const PlainSocket peer = std::move(connection.peer);
+    }).join();
+}
+
+TEST_CASE("half close: this side's end is told to the peer, and the other direction goes on") {
+    Accepted connection;
+    TcpSocket& socket = *connection.socket;
+    socket.setAllowHalfOpen(true);
+    const std::string request(3'000'000, 'q');
+    socket.write(request);
+    socket.shutdownWrite();
+    Logged log;
+    CHECK(socket.write("too late") == -1);
+    CHECK(socket.errorString() == "the socket's writing has been shut down");
+    CHECK(log.lines().size() == 1);
+    CHECK(drain(connection.peer) == request);
+    CHECK(socket.state() == SocketState::Connected);
+    pumpIdle();
+    SocketTrace trace(socket);
+    connection.peer.send("answer");
+    connection.peer.shutdownWrite();
+    REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+    CHECK(trace.text() == "readyRead readChannelFinished Closing Unconnected disconnected");
+    CHECK(socket.readAll() == "answer");
+    CHECK(socket.error() != SocketError::RemoteHostClosed);
+}
+
+TEST_CASE("half close: the peer's end leaves this side's direction open until it is ended too") {
+    for (const bool byShutdown : {true, false}) {
+        Accepted connection;
+        TcpSocket& socket = *connection.socket;
+        socket.setAllowHalfOpen(true);
+        SocketTrace trace(socket);
+        connection.peer.send("request");
+        connection.peer.shutdownWrite();
+        REQUIRE(pumpUntil([&] { return trace.text().ends_with("readChannelFinished"); }));
+        CHECK(trace.take() == "readyRead readChannelFinished");
+        pumpIdle();
+        CHECK(socket.state() == SocketState::Connected);
+        CHECK_FALSE(socket.waitForReadyRead(60'000));
+        socket.write("a late answer");
+        byShutdown ? socket.shutdownWrite() : socket.disconnectFromHost();
+        CHECK(connection.peer.receive() == "a late answer");
+        REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+        CHECK(trace.text() == (byShutdown ? "bytesWritten(13) Closing Unconnected disconnected"
+                                          : "Closing bytesWritten(13) Unconnected disconnected"));
+        CHECK(socket.error() == SocketError::None);
+    }
+}
+
+TEST_CASE("half close inside slots: the end comes after what the slot wrote") {
+    Accepted connection;
+    TcpSocket& socket = *connection.socket;
+    socket.readyRead.connect([&] {
+        socket.write("one ");
+        socket.shutdownWrite();
+        socket.shutdownWrite();
+    });
+    connection.peer.send("?");
+    CHECK(drain(connection.peer) == "one ");
+    CHECK(socket.state() == SocketState::Connected);
+    connection.peer.close();
+    CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+    CHECK(socket.error() == SocketError::RemoteHostClosed);
+}
+
+TEST_CASE("half close before the connection stands: the peer sees what was written, and the end") {
+    const PlainSocket listener = PlainSocket::listening();
+    for (const bool withBytes : {true, false}) {
+        TcpSocket socket;
+        socket.connectToHost(HostAddress::LocalHost, listener.port());
+        if (withBytes)
+            socket.write("early");
+        socket.shutdownWrite();
+        const PlainSocket peer = listener.accept();
+        CHECK(drain(peer) == (withBytes ? "early" : ""));
+        peer.send("and back");
+        CHECK(pumpUntil([&] { return socket.bytesAvailable() == 8; }));
+    }
+}
+
+TEST_CASE("a half-open socket hears of it when its peer breaks the connection") {
+    Accepted connection;
+    TcpSocket& socket = *connection.socket;
+    socket.setAllowHalfOpen(true);
+    connection.peer.shutdownWrite();
+    bool finished = false;
+    socket.readChannelFinished.connect([&] { finished = true; });
+    REQUIRE(pumpUntil([&] { return finished; }));
+    connection.peer.reset();
+    CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+    CHECK(socket.error() == SocketError::RemoteHostClosed);
+    CHECK(socket.errorString().find(" broke: ") != std::string::npos);
+}
+
+TEST_CASE("a descriptor is given away whole, with what has not been received, and the socket is free") {
+    Accepted connection;
+    TcpSocket& socket = *connection.socket;
+    connection.peer.send("here");
+    REQUIRE(pumpUntil([&] { return socket.bytesAvailable() == 4; }));
+    connection.peer.send("there");
+    SocketTrace trace(socket);
+    const PlainSocket mine(socket.releaseDescriptor());
+    REQUIRE(mine.descriptor() >= 0);
+    CHECK(trace.text() == "Unconnected readChannelFinished disconnected");
+    CHECK(socket.readAll() == "here");
+    CHECK(socket.socketDescriptor() == -1);
+    CHECK(mine.receiveNow() == "there");
+    mine.send("still open");
+    CHECK(connection.peer.receive(10) == "still open");
+    TcpSocket heir;
+    PlainSocket given(::dup(mine.descriptor()));
+    CHECK(heir.setSocketDescriptor(given.release()));
+}
+
+TEST_CASE("a descriptor stays where something is left to send, and where there is none") {
+    Logged log;
+    Accepted connection;
+    connection.socket->write(std::string(20'000'000, 'r'));
+    CHECK(connection.socket->releaseDescriptor() == -1);
+    CHECK(connection.socket->state() == SocketState::Connected);
+    CHECK(connection.socket->error() == SocketError::Operation);
+    connection.socket->abort();
+    CHECK(connection.socket->releaseDescriptor() == -1);
+    CHECK(log.lines().size() == 2);
+}

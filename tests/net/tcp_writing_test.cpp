@@ -1,0 +1,259 @@
+#include "socket_trace.h"
+#include "tcp_pair.h"
+#include <plain_socket.h>
+
+#include <halyard/core/event_loop.h>
+#include <halyard/net/tcp_socket.h>
+
+#include <logged.h>
+#include <pump.h>
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace halyard;
+using namespace halyard::test;
+
+namespace {
+
+/// A file that is gone with its descriptor.
+class TemporaryFile {
+  public:
+    explicit TemporaryFile(std::string_view bytes) {
+        char name[] = "/tmp/halyard-test-XXXXXX";
+        descriptor_ = ::mkstemp(name);
+        ::unlink(name);
+        while (!bytes.empty()) {
+            const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+            if (written <= 0)
+                break;
+            bytes.remove_prefix(static_cast<std::size_t>(written));
+        }
+    }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    ~TemporaryFile() { close(); }
+
+    int descriptor() const noexcept { return descriptor_; }
+    void close() noexcept {
+        if (descriptor_ >= 0)
+            ::close(std::exchange(descriptor_, -1));
+    }
+
+  private:
+    int descriptor_;
+};
+
+std::string pattern(std::size_t size) {
+    std::string text(size, '\0');
+    for (std::size_t i = 0; i != size; ++i)
+        text[i] = static_cast<char>((i * 2654435761U) >> 11);
+    return text;
+}
+
+} // namespace
+
+TEST_CASE("the watermarks are told of by the loop, full once, drained once, and again") {
+    TcpPair pair;
+    pair.far->pauseReading();
+    int full = 0;
+    int drained = 0;
+    bool insideWrite = false;
+    bool toldInside = false;
+    pair.near->writeBufferFull.connect([&] {
+        ++full;
+        toldInside = toldInside || insideWrite;
+    });
+    pair.near->writeBufferDrained.connect([&] {
+        ++drained;
+        CHECK(pair.near->bytesToWrite() <= 100'000);
+    });
+    pair.near->setWriteBufferWatermarks(100'000, 1'000'000);
+    for (int round = 1; round != 3; ++round) {
+        insideWrite = true;
+        while (pair.near->bytesToWrite() < 3'000'000)
+            pair.near->write(std::string(500'000, 'w'));
+        insideWrite = false;
+        REQUIRE(pumpUntil([&] { return full == round; }));
+        pumpIdle();
+        CHECK(full == round);
+        CHECK(drained == round - 1);
+        pair.far->readyRead.connect([&] { pair.far->readAll(); });
+        pair.far->resumeReading();
+        REQUIRE(pumpUntil([&] { return pair.near->bytesToWrite() == 0; }));
+        REQUIRE(pumpUntil([&] { return drained == round; }));
+        pumpIdle();
+        CHECK(drained == round);
+        pair.far->pauseReading();
+    }
+    CHECK_FALSE(toldInside);
+}
+
+TEST_CASE("a buffer that fills and drains within a slot tells both, in this order") {
+    TcpPair pair;
+    std::string told;
+    pair.near->writeBufferFull.connect([&] { told += "full "; });
+    pair.near->writeBufferDrained.connect([&] { told += "drained "; });
+    pair.near->setWriteBufferWatermarks(0, 100);
+    EventLoop::current()->post([&] { pair.near->write(std::string(200, 'x')); });
+    REQUIRE(pumpUntil([&] { return told.ends_with("drained "); }));
+    pumpIdle();
+    CHECK(told == "full drained ");
+}
+
+TEST_CASE("the limit refuses a write by what is already queued, and an empty queue takes any") {
+    Logged log;
+    TcpPair pair;
+    pair.far->pauseReading();
+    pair.near->setWriteBufferLimit(1000);
+    CHECK(pair.near->write(std::string(30'000'000, 'l')) == 30'000'000);
+    CHECK(pair.near->bytesToWrite() > 1000);
+    SocketTrace trace(*pair.near);
+    CHECK(pair.near->write("x") == -1);
+    CHECK(pair.near->error() == SocketError::SocketResource);
+    CHECK(pair.near->errorString().starts_with("the write buffer is full"));
+    std::string owned(100'000, 'o');
+    CHECK(pair.near->write(std::move(owned)) == -1);
+    CHECK(owned.size() == 100'000); // NOLINT(bugprone-use-after-move): what is refused stays the caller's
+    CHECK(log.lines().empty());
+    CHECK(trace.text().empty());
+    pair.far->readyRead.connect([&] { pair.far->readAll(); });
+    pair.far->resumeReading();
+    REQUIRE(pumpUntil([&] { return pair.near->bytesToWrite() == 0; }));
+    CHECK(pair.near->write("x") == 1);
+}
+
+TEST_CASE("a long string that is moved in is not copied") {
+    TcpPair pair;
+    EventLoop::current()->post([&] {
+        std::string owned(100'000, 'o');
+        CHECK(pair.near->write(std::move(owned)) == 100'000);
+        CHECK(owned.empty()); // NOLINT(bugprone-use-after-move): that it was taken is what is asked
+    });
+    std::string got;
+    pair.far->readyRead.connect([&] { got += pair.far->readAll(); });
+    REQUIRE(pumpUntil([&] { return got.size() == 100'000; }));
+    std::string outside(100'000, 'p');
+    CHECK(pair.near->write(std::move(outside)) == 100'000);
+    REQUIRE(pumpUntil([&] { return got.size() == 200'000; }));
+    CHECK(got == std::string(100'000, 'o') + std::string(100'000, 'p'));
+}
+
+TEST_CASE("a file is sent in its place among what is written, and bytesWritten sums to all of it") {
+    const std::string content = pattern(5'000'000);
+    TemporaryFile file(content);
+    for (const bool inSlot : {false, true}) {
+        CAPTURE(inSlot);
+        TcpPair pair;
+        std::int64_t told = 0;
+        pair.near->bytesWritten.connect([&](std::int64_t n) { told += n; });
+        std::string got;
+        pair.far->readyRead.connect([&] { got += pair.far->readAll(); });
+        const auto send = [&] {
+            const int other = ::dup(file.descriptor());
+            CHECK(pair.near->write("<head>") == 6);
+            CHECK(pair.near->sendFile(other, 0, 5'000'000));
+            CHECK(pair.near->sendFile(other, 4'999'990, 10));
+            ::close(other); // it was duplicated
+            CHECK(pair.near->write("<tail>") == 6);
+            CHECK(pair.near->sendFile(file.descriptor(), 7, 1));
+            CHECK(pair.near->bytesToWrite() > 0);
+            CHECK(pair.near->sendFile(file.descriptor(), 0, 0));
+        };
+        if (inSlot)
+            EventLoop::current()->post(send);
+        else
+            send();
+        const std::string all = "<head>" + content + content.substr(4'999'990) + "<tail>" + content[7];
+        REQUIRE(pumpUntil([&] { return got.size() >= all.size() && told == static_cast<std::int64_t>(all.size()); }));
+        CHECK(got == all);
+        CHECK(pair.near->bytesToWrite() == 0);
+    }
+}
+
+TEST_CASE("a file is sent by a socket that is closed, by one that is deleted, and in waits") {
+    const std::string content = pattern(4'000'000);
+    const TemporaryFile file(content);
+    for (const char how : {'c', 'd', 'w'}) {
+        CAPTURE(how);
+        TcpPair pair;
+        std::string got;
+        pair.far->readyRead.connect([&] { got += pair.far->readAll(); });
+        CHECK(pair.near->sendFile(file.descriptor(), 0, content.size()));
+        if (how == 'c')
+            pair.near->disconnectFromHost();
+        else if (how == 'd')
+            pair.near.reset();
+        else
+            CHECK(pair.near->waitForBytesWritten(5000));
+        REQUIRE(pumpUntil([&] { return got.size() == content.size(); }));
+        CHECK(got == content);
+    }
+}
+
+TEST_CASE("what cannot be sent as a file is refused with a sentence") {
+    Logged log;
+    TcpPair pair;
+    const TemporaryFile file("0123456789");
+    int pipes[2];
+    REQUIRE(::pipe(pipes) == 0);
+    const int writeOnly = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    CHECK_FALSE(pair.near->sendFile(file.descriptor(), 0, 11));
+    CHECK_FALSE(pair.near->sendFile(file.descriptor(), -1, 1));
+    CHECK_FALSE(pair.near->sendFile(file.descriptor(), 11, 0));
+    CHECK_FALSE(pair.near->sendFile(pipes[0], 0, 1));
+    CHECK_FALSE(pair.near->sendFile(writeOnly, 0, 1));
+    CHECK_FALSE(pair.near->sendFile(-1, 0, 1));
+    CHECK(pair.near->error() == SocketError::UnsupportedSocketOperation);
+    CHECK(pair.near->errorString() == "cannot send the file: Bad file descriptor");
+    CHECK(log.linesWith("cannot send the file") == 6);
+    ::close(pipes[0]);
+    ::close(pipes[1]);
+    ::close(writeOnly);
+    pair.near->abort();
+    CHECK_FALSE(pair.near->sendFile(file.descriptor(), 0, 1));
+    CHECK(pair.near->error() == SocketError::Operation);
+}
+
+TEST_CASE("a file that has become shorter breaks the connection, so that nobody takes its beginning for all of it") {
+    TcpPair pair;
+    pair.far->pauseReading();
+    const TemporaryFile file(pattern(20'000'000));
+    CHECK(pair.near->sendFile(file.descriptor(), 0, 20'000'000));
+    REQUIRE(::ftruncate(file.descriptor(), 1000) == 0);
+    pair.far->resumeReading();
+    REQUIRE(pumpUntil([&] {
+        return pair.near->state() == SocketState::Unconnected && pair.far->state() == SocketState::Unconnected;
+    }));
+    CHECK(pair.near->errorString() == "cannot send the file: No data available");
+    CHECK(pair.far->errorString().ends_with(" broke: Connection reset by peer"));
+}
+
+TEST_CASE("sending a file to a peer that is gone raises no signal, and is told by the loop") {
+    const PlainSocket listener = PlainSocket::listening();
+    TcpSocket socket;
+    socket.connectToHost(HostAddress::LocalHost, listener.port());
+    REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Connected; }));
+    PlainSocket peer = listener.accept();
+    peer.reset();
+    static volatile std::sig_atomic_t raised = 0;
+    raised = 0;
+    struct sigaction before {};
+    struct sigaction counting {};
+    counting.sa_handler = [](int) { raised = 1; };
+    ::sigaction(SIGPIPE, &counting, &before);
+    const TemporaryFile file(pattern(100'000));
+    CHECK(socket.sendFile(file.descriptor(), 0, 100'000)); // finds the reset
+    EventLoop::current()->post([&] { socket.sendFile(file.descriptor(), 0, 100'000); });
+    REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+    ::sigaction(SIGPIPE, &before, nullptr);
+    CHECK(raised == 0);
+    CHECK(socket.error() == SocketError::RemoteHostClosed);
+}
