@@ -123,6 +123,18 @@ void ByteQueue::adopt(std::string&& bytes) {
     size_ += tail.end;
 }
 
+void ByteQueue::append(ByteQueue&& other) {
+    if (other.size_ < longString || other.size_ <= (tail_ != nullptr ? tail_->room() : 0)) {
+        for (const Segment* each = other.head_; each != nullptr; each = each->next)
+            append(each->bytes());
+        other.clear();
+        return;
+    }
+    (tail_ == nullptr ? head_ : tail_->next) = std::exchange(other.head_, nullptr);
+    tail_ = std::exchange(other.tail_, nullptr);
+    size_ += std::exchange(other.size_, 0);
+}
+
 std::span<std::byte> ByteQueue::reserve() {
     // A nearly full segment would make a receive call do little work.
     Segment& tail = tail_ != nullptr && tail_->room() >= wholeSegment / 4 ? *tail_ : newTail();
@@ -193,6 +205,33 @@ std::size_t ByteQueue::find(char wanted) const noexcept {
         before += each->size();
     }
     return size_;
+}
+
+std::size_t ByteQueue::find(std::string_view wanted, std::size_t from) const noexcept {
+    const Segment* segment = head_;
+    std::size_t before = 0; // in the segments before this one
+    for (; segment != nullptr; before += segment->size(), segment = segment->next) {
+        std::string_view bytes = segment->bytes();
+        for (std::size_t at = from > before ? from - before : 0; at < bytes.size(); ++at) {
+            at = std::min(bytes.find(wanted.front(), at), bytes.size());
+            if (at != bytes.size() && standsAt(*segment, at, wanted))
+                return before + at;
+        }
+    }
+    return size_;
+}
+
+/// Whether `text` stands there, in this segment and those behind it.
+bool ByteQueue::standsAt(const Segment& segment, std::size_t at, std::string_view text) noexcept {
+    for (const Segment* each = &segment; each != nullptr; each = each->next, at = 0) {
+        const std::string_view part = each->bytes().substr(at, text.size());
+        if (part != text.substr(0, part.size()))
+            return false;
+        text.remove_prefix(part.size());
+        if (text.empty())
+            return true;
+    }
+    return false;
 }
 
 int ByteQueue::gather(std::span<iovec> vectors) const noexcept {

@@ -107,6 +107,11 @@ std::ptrdiff_t StreamSocket::read(std::span<std::byte> into) {
 
 bool StreamSocket::canReadLine() const noexcept { return input_.find('\n') != input_.size(); }
 
+std::optional<std::size_t> StreamSocket::indexOf(std::string_view wanted, std::size_t from) const noexcept {
+    const std::size_t place = wanted.empty() ? input_.size() : input_.find(wanted, from);
+    return place < input_.size() ? std::optional(place) : std::nullopt;
+}
+
 std::string StreamSocket::readLine(std::size_t max) {
     const std::size_t line = std::min(input_.find('\n') + 1, input_.size());
     return read(max == 0 ? line : std::min(line, max));

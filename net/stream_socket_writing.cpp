@@ -83,6 +83,19 @@ std::ptrdiff_t StreamSocket::writeOwned(std::string& owned) {
     return size;
 }
 
+std::ptrdiff_t StreamSocket::writeFrom(StreamSocket& source) {
+    if (!mayWrite("writeFrom() of a socket"))
+        return -1;
+    const std::size_t size = source.input_.size();
+    const bool wasEmpty = output_.empty();
+    output_.append(std::move(source.input_));
+    source.taken();
+    if (wasEmpty && size != 0)
+        transmitSoon();
+    outputGrew();
+    return static_cast<std::ptrdiff_t>(size);
+}
+
 bool StreamSocket::sendFile(int file, std::int64_t offset, std::size_t length) {
     if (!mayWrite("sendFile() to a socket"))
         return false;

@@ -55,6 +55,48 @@ TEST_CASE("a long string that is moved in comes out as the same memory") {
     CHECK(queue.empty());
 }
 
+TEST_CASE("what another queue has is appended, many bytes as they are, and the other is empty") {
+    std::mt19937 random(3);
+    for (const std::size_t size : {0U, 1U, 1000U, 20'000U, 70'000U, 500'000U}) {
+        CAPTURE(size);
+        const std::string head = letters(100, random);
+        const std::string body = letters(size, random);
+        ByteQueue queue;
+        ByteQueue other;
+        queue.append(head);
+        other.append(body);
+        const char* const memory = other.front().data();
+        queue.append(std::move(other));
+        CHECK(other.empty()); // NOLINT(bugprone-use-after-move): that it was taken is what is asked
+        CHECK(queue.size() == 100 + size);
+        queue.append("tail");
+        CHECK(queue.take(100) == head);
+        CHECK((size < 70'000 || queue.front().data() == memory));
+        CHECK(queue.takeAll() == body + "tail");
+    }
+}
+
+TEST_CASE("a text is found across the borders of segments, from any place on") {
+    std::mt19937 random(7);
+    ByteQueue queue;
+    std::string all;
+    for (int i = 0; i != 200; ++i) {
+        // Strings that were moved in are segments of their own.
+        std::string piece(i % 3 == 0 ? 16 * 1024 : 1 + random() % 3, '\0');
+        std::generate(piece.begin(), piece.end(), [&] { return static_cast<char>('a' + random() % 2); });
+        all += piece;
+        i % 3 == 0 ? queue.adopt(std::move(piece)) : queue.append(piece);
+    }
+    for (int i = 0; i != 300; ++i) {
+        const std::string wanted = all.substr(random() % all.size(), 1 + random() % 24);
+        const std::size_t from = random() % (all.size() + 10);
+        CHECK(queue.find(wanted, from) == std::min(all.find(wanted, from), all.size()));
+    }
+    CHECK(queue.find("c", 0) == all.size());
+    CHECK(queue.find(all.substr(all.size() - 3) + "a", 0) ==
+          std::min(all.find(all.substr(all.size() - 3) + "a"), all.size()));
+}
+
 TEST_CASE("shrinking keeps a short rest, byte for byte") {
     ByteQueue queue;
     queue.append("0123456789");

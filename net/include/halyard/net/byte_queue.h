@@ -44,6 +44,7 @@ class HALYARD_API ByteQueue {
         size_ += bytes.size();
     }
     void adopt(std::string&& bytes); ///< Takes a long string as it is, without copying its bytes.
+    void append(ByteQueue&& other);  ///< Takes all of the other's bytes; many of them as they are.
 
     /// Room to write at the end, as much as a receive call should be offered. commit() says how much was used, and
     /// must follow.
@@ -76,6 +77,8 @@ class HALYARD_API ByteQueue {
 
     /// The place of the first `wanted` byte, or size().
     std::size_t find(char wanted) const noexcept;
+    /// The place from `from` on where `wanted` begins, or size().
+    std::size_t find(std::string_view wanted, std::size_t from) const noexcept;
 
     /// The segments from the front, for a system call. How many were filled in.
     int gather(std::span<iovec> vectors) const noexcept;
@@ -111,6 +114,7 @@ class HALYARD_API ByteQueue {
     std::string_view frontBehindEmpty() const noexcept;
     std::size_t skipPart(std::size_t bytes) noexcept;
     void shrinkRest();
+    static bool standsAt(const Segment& segment, std::size_t at, std::string_view text) noexcept;
     Segment& newTail();
     Segment& newTail(Segment* segment) noexcept;
 

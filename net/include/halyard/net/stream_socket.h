@@ -93,6 +93,8 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// A non-empty prefix of what is there, without reading it: valid until the next read, skip or turn of the loop.
     std::string_view peek() const noexcept { return input_.front(); }
     std::size_t skip(std::size_t bytes); ///< How many bytes there were to skip.
+    /// Where `wanted` begins in what there is to read, looked for from byte `from` on; nothing where it does not.
+    std::optional<std::size_t> indexOf(std::string_view wanted, std::size_t from = 0) const noexcept;
 
     /// Queues or sends all of `data`, which is copied where it has to wait. Its size, or −1 with error Operation where
     /// the socket is not connected, or SocketResource where the write buffer has reached its limit. Bytes written while
@@ -103,6 +105,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::ptrdiff_t write(S&& owned) {
         return writeOwned(owned);
     }
+
+    /// Writes all that `source` has to read, which is moved and not copied. As write().
+    std::ptrdiff_t writeFrom(StreamSocket& source);
 
     /// Sends so many bytes of a file after what was written before, by sendfile(2): no byte comes into this process.
     /// The descriptor is duplicated, so that it may be closed at once; the file must not become shorter, else the

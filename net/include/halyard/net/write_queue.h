@@ -36,6 +36,7 @@ class HALYARD_API WriteQueue {
 
     void append(std::string_view bytes) { bytes_.append(bytes); }
     void adopt(std::string&& bytes) { bytes_.adopt(std::move(bytes)); } ///< A long string is not copied.
+    void append(ByteQueue&& bytes) { bytes_.append(std::move(bytes)); } ///< Many bytes are not copied.
     /// So many bytes of a file, which are read when their turn comes. The descriptor is the queue's from here on.
     void appendFile(int descriptor, std::int64_t offset, std::size_t length);
 
