@@ -15,6 +15,7 @@ doctest       doctest-dev       doctest-devel       doctest
 cli11         libcli11-dev      cli11-devel         cli11
 nc            netcat-openbsd    nmap-ncat           -
 socat         socat             socat               socat
+nss_wrapper   libnss-wrapper    nss_wrapper         -
 g++           g++               gcc-c++             -
 clang++       clang             clang               -
 clang-format  clang-format      clang-tools-extra   clang-format
@@ -32,7 +33,7 @@ TABLE
 }
 
 readonly BUILD_NEEDS=(compiler meson ninja pkg-config libuv spdlog doctest cli11)
-readonly TEST_NEEDS=("${BUILD_NEEDS[@]}" nc socat)
+readonly TEST_NEEDS=("${BUILD_NEEDS[@]}" nc socat nss_wrapper)
 readonly BENCH_PEERS=(qt boost sigcpp asio)
 
 # Things are looked for themselves, not for their packages: whoever has them from elsewhere is not asked to install.
@@ -47,6 +48,7 @@ is_there() {
     asio) finds_header asio.hpp ;;
     doctest) finds_header doctest/doctest.h ;;
     cli11) finds_header CLI/CLI.hpp ;;
+    nss_wrapper) [[ $(uname) != Linux ]] || pkg-config --exists nss_wrapper ;; # its test is skipped elsewhere
     ninja) command -v ninja || command -v ninja-build ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1

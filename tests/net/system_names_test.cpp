@@ -1,0 +1,74 @@
+// getaddrinfo(3) itself, with a hosts file of the test: to be run by with_hosts.
+#include <halyard/net/host_lookup.h>
+
+#include <pump.h>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+using namespace halyard;
+using namespace halyard::test;
+
+namespace {
+
+using Addresses = std::vector<HostAddress>;
+
+bool hasHosts() {
+    if (std::getenv("NSS_WRAPPER_HOSTS") != nullptr)
+        return true;
+    MESSAGE("skipped: not run by with_hosts");
+    return false;
+}
+
+/// In an order of their own: what comes first is the system's choice.
+Addresses sorted(Addresses addresses) {
+    std::sort(addresses.begin(), addresses.end());
+    return addresses;
+}
+
+} // namespace
+
+TEST_CASE("the system's names: addresses of each family, and of both, each once") {
+    if (!hasHosts())
+        return;
+    const auto addressesOf = [](const std::string& name) {
+        HostLookup lookup;
+        CHECK(lookup.start(name));
+        CHECK(pumpUntil([&] { return lookup.isFinished(); }));
+        CHECK(lookup.errorString() == "");
+        return sorted(lookup.addresses());
+    };
+    CHECK(addressesOf("four.halyard.test") == Addresses{HostAddress("127.0.0.2")});
+    CHECK(addressesOf("six.halyard.test") == Addresses{HostAddress::LocalHostIPv6});
+    CHECK(addressesOf("both.halyard.test") == Addresses{HostAddress("127.0.0.3"), HostAddress::LocalHostIPv6});
+    CHECK(addressesOf("many.halyard.test") ==
+          Addresses{HostAddress("127.0.0.4"), HostAddress("127.0.0.5"), HostAddress("127.0.0.6")});
+}
+
+TEST_CASE("the system's names: one that is in no hosts file") {
+    if (!hasHosts())
+        return;
+    HostLookup lookup;
+    REQUIRE(lookup.start("none.halyard.test"));
+    REQUIRE(lookup.waitForFinished());
+    CHECK(lookup.addresses().empty());
+    // Which of them depends on whether a name server answers.
+    CHECK((lookup.error() == SocketError::HostNotFound || lookup.error() == SocketError::Temporary));
+    CHECK(lookup.errorString().starts_with("cannot find the host none.halyard.test: "));
+}
+
+TEST_CASE("the system's names: many lookups at once") {
+    if (!hasHosts())
+        return;
+    std::vector<HostLookup> lookups(100);
+    for (HostLookup& each : lookups)
+        REQUIRE(each.start("both.halyard.test"));
+    for (HostLookup& each : lookups) {
+        CHECK(each.waitForFinished());
+        CHECK(each.addresses().size() == 2);
+    }
+}
