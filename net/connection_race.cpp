@@ -208,7 +208,6 @@ bool ConnectionRace::wait(std::optional<Clock::time_point> until, int* error) {
     while (!hasEnded())
         if (!gather(until, error))
             return false;
-    const DispatchScope asInTheLoop;
     tell();
     return true;
 }

@@ -231,6 +231,30 @@ TEST_CASE("whoever prepares the descriptor may bind it, and addresses of the oth
     CHECK(none.error == EAFNOSUPPORT);
 }
 
+TEST_CASE("a connection that stands at once is told of later, and closed if nobody wants it any more") {
+    const PlainSocket listener = listeningAt(four);
+    const std::ptrdiff_t before = openDescriptors();
+    const auto connectBefore = [](int descriptor, const Endpoint& peer) {
+        sockaddr_storage name{};
+        const auto size = static_cast<socklen_t>(peer.address.toSockaddr(name, peer.port));
+        ::connect(descriptor, reinterpret_cast<const sockaddr*>(&name), size);
+        pollfd look{descriptor, POLLOUT, 0};
+        ::poll(&look, 1, -1);
+        return 0; // the next connect(2) only says that it stands
+    };
+    {
+        Race race({boundTo(listener)}, never, connectBefore);
+        CHECK(race.ended == 0);
+        race.cancel();
+        CHECK(race.ended == 0);
+    }
+    CHECK(openDescriptors() == before);
+    Race race({boundTo(listener)}, never, connectBefore);
+    CHECK(race.ended == 0);
+    REQUIRE(race.pump());
+    CHECK(race.peer == boundTo(listener));
+}
+
 TEST_CASE("cancelled at every stage, it says nothing and leaves nothing open") {
     const Silent silent(four);
     const Silent alsoSilent(otherFour);

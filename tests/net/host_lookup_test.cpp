@@ -305,6 +305,26 @@ TEST_CASE("a wait needs no loop, runs nothing else, and keeps to its deadline") 
     CHECK(finishes.count == 1);
 }
 
+TEST_CASE("what a wait has told, the loop does not tell again, and its slots run as in the loop") {
+    struct Probe : Dispatchable {
+        using Dispatchable::inDispatch;
+        void dispatch() override {}
+    } const probe;
+    const Names names({{"a.test", {four}}});
+    for (const char* const name : {"a.test", "::1"}) {
+        HostLookup lookup;
+        int count = 0;
+        lookup.finished.connect([&] {
+            ++count;
+            CHECK(probe.inDispatch());
+        });
+        REQUIRE(lookup.start(name));
+        CHECK(lookup.waitForFinished());
+        pumpIdle();
+        CHECK(count == 1);
+    }
+}
+
 TEST_CASE("lookups by waits alone, in threads without a loop") {
     const Names names({{"a.test", {four}}});
     std::atomic<int> fine = 0;
