@@ -182,8 +182,10 @@ void StreamSocket::engineSlotReturned() noexcept {
         return;
     transmitQueued();
     // Whoever wants to hear of it has connected by now: without that, a message costs no turn of its own.
-    if (bytesWritten.connectionCount() == 0)
+    if (unreported_ != 0 && bytesWritten.connectionCount() == 0) {
         unreported_ = 0;
+        ++reports_; // a wait hears of it all the same
+    }
     if (unreported_ != 0 || cause_ != 0 || (leaving_ && output_.empty()) || hasDrained())
         engine_->schedule();
 }

@@ -154,6 +154,16 @@ TEST_CASE("a wait runs nothing of the application but direct slots of its socket
     CHECK(pumpUntil([&] { return others >= 3; }));
 }
 
+TEST_CASE("a wait for what was written while connecting is true when it has gone out") {
+    const PlainSocket listener = PlainSocket::listening();
+    TcpSocket socket;
+    socket.connectToHost(HostAddress::LocalHost, listener.port());
+    CHECK(socket.write("early") == 5);
+    CHECK(socket.waitForBytesWritten(5000));
+    CHECK(socket.bytesToWrite() == 0);
+    CHECK(listener.accept().receive(5) == "early");
+}
+
 TEST_CASE("inside slots: what was written goes out before the wait, and waits work") {
     TcpPair pair;
     pair.far->readyRead.connect([&] { pair.far->write(pair.far->readAll()); });
