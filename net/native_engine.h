@@ -5,10 +5,10 @@
 namespace halyard {
 
 /// The engine that talks to the kernel: a descriptor of its own, and one system call a verb.
-class NativeEngine final : public SocketEngine {
+class NativeEngine : public SocketEngine {
   public:
     using SocketEngine::SocketEngine;
-    ~NativeEngine() override { close(false); }
+    ~NativeEngine() override { NativeEngine::close(false); }
 
     int descriptor() const noexcept override { return descriptor_; }
     int openFor(const HostAddress& peer) noexcept override;

@@ -24,7 +24,7 @@ void SocketEngine::closeOverInput() noexcept {
     close(false);
 }
 
-std::uint32_t SocketEngine::wait(std::uint32_t wanted, std::optional<Time> until, int* error) noexcept {
+std::uint32_t SocketEngine::wait(std::uint32_t wanted, std::optional<Time> until, int* error) {
     pollfd look{};
     look.fd = descriptor();
     if ((wanted & readiness::Readable) != 0)

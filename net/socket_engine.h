@@ -63,10 +63,10 @@ class SocketEngine : public FdWatcher {
     void setClient(EngineClient& client) noexcept { client_ = &client; }
 
     /// Starts to be told of what `wanted` says, or changes it: 0 or errno.
-    int observe(std::uint32_t wanted);
+    virtual int observe(std::uint32_t wanted);
     /// Waits until `until` (none: for ever) for what is observed, without the loop. What is ready; None when the time
     /// is over, or with `*error` set.
-    std::uint32_t wait(std::uint32_t wanted, std::optional<Time> until, int* error) noexcept;
+    virtual std::uint32_t wait(std::uint32_t wanted, std::optional<Time> until, int* error);
 
     using Dispatchable::inDispatch;
     using Dispatchable::schedule;

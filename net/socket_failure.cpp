@@ -9,6 +9,8 @@ std::string SocketFailure::sentence(const std::string& who) const {
     switch (what) {
     case What::Nothing:
         break;
+    case What::Lookup:
+        return who;
     case What::Connect:
         return "cannot connect to " + who + ": " + reason;
     case What::Broken:

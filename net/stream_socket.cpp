@@ -19,12 +19,11 @@ StreamSocket::StreamSocket(Object* parent) : Object(parent) {}
 StreamSocket::~StreamSocket() {
     if (engine_ == nullptr || state_ == SocketState::Bound || cause_ != 0)
         return;
-    const bool isConnecting = state_ == SocketState::HostLookup || state_ == SocketState::Connecting;
     if (!output_.empty())
-        LingeringClose::begin(std::move(engine_), std::move(output_), isConnecting,
+        LingeringClose::begin(std::move(engine_), std::move(output_), isConnecting(),
                               timeouts_ != nullptr ? timeouts_->limit(SocketTimeouts::Closing)
                                                    : SocketTimeouts::closingDefault);
-    else if (!isConnecting && !peerHasEnded_)
+    else if (!isConnecting() && !peerHasEnded_)
         engine_->closeOverInput();
 }
 
@@ -41,6 +40,10 @@ bool StreamSocket::isFree(std::string_view call, bool boundWillDo) {
 }
 
 void StreamSocket::begin() {
+    begin(state_ == SocketState::Bound ? std::move(engine_) : std::make_unique<NativeEngine>(engineClient()));
+}
+
+void StreamSocket::begin(std::unique_ptr<SocketEngine> engine) {
     ++connection_;
     input_.clear();
     output_.clear();
@@ -49,8 +52,9 @@ void StreamSocket::begin() {
     cause_ = 0;
     suspended_ = leaving_ = sendBlocked_ = peerHasEnded_ = readFinished_ = writeEnds_ = writeEnded_ = full_ =
         tellFull_ = urgentSeen_ = false;
-    if (state_ != SocketState::Bound)
-        engine_ = std::make_unique<NativeEngine>(static_cast<EngineClient&>(*this));
+    engine_ = std::move(engine);
+    if (timeouts_ != nullptr)
+        timeouts_->start(SocketTimeouts::Connecting);
 }
 
 void StreamSocket::connecting(int result) {
@@ -59,8 +63,6 @@ void StreamSocket::connecting(int result) {
         cause_ = engine_->observe(readiness::Writable);
     else
         engine_->schedule(); // whichever it is, it is told from the loop
-    if (timeouts_ != nullptr)
-        timeouts_->start(SocketTimeouts::Connecting);
     setState(SocketState::Connecting);
 }
 
@@ -71,10 +73,11 @@ void StreamSocket::finishConnecting() {
         cause_ = 0;
         return;
     }
+    peerDecided();
     if (cause_ == 0)
         cause_ = engine_->observe(readiness::Readable);
-    if (cause_ != 0) {
-        failConnecting(std::exchange(cause_, 0));
+    if (const int cause = std::exchange(cause_, 0); cause != 0) {
+        failConnecting(Failure::What::Connect, socketErrorFromErrno(cause), cause);
         return;
     }
     const Still still(*this);
@@ -91,13 +94,13 @@ void StreamSocket::finishConnecting() {
         endWriting();
 }
 
-void StreamSocket::failConnecting(int cause) {
+void StreamSocket::failConnecting(Failure::What what, SocketError error, int cause) {
     engine_.reset();
     output_.clear();
     const Still still(*this);
     setState(SocketState::Unconnected);
     if (still && state_ == SocketState::Unconnected)
-        fail(Failure::What::Connect, socketErrorFromErrno(cause), cause);
+        fail(what, error, cause);
 }
 
 bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
@@ -188,6 +191,10 @@ void StreamSocket::engineReady(std::uint32_t ready) {
         if (!still)
             return;
     }
+    if (state_ == SocketState::HostLookup) {
+        lookedUp();
+        return;
+    }
     if (state_ == SocketState::Connecting) {
         finishConnecting();
         return;
@@ -213,7 +220,7 @@ void StreamSocket::engineReady(std::uint32_t ready) {
 
 void StreamSocket::timeIsOver(std::uint8_t timeout) {
     if (timeout == SocketTimeouts::Connecting) {
-        failConnecting(ETIMEDOUT);
+        failConnecting(Failure::What::Connect, SocketError::SocketTimeout, ETIMEDOUT);
         return;
     }
     const SocketState before = state_;
@@ -257,7 +264,7 @@ void StreamSocket::peerEnded(int cause) {
 void StreamSocket::disconnectFromHost() {
     if (!isOnItsThread("disconnectFromHost() of a socket"))
         return;
-    if (state_ == SocketState::HostLookup || state_ == SocketState::Connecting)
+    if (isConnecting())
         leaving_ = true;
     else if (state_ == SocketState::Connected)
         leave(Ending::Gentle);
@@ -351,7 +358,7 @@ void StreamSocket::setClosingTimeout(std::chrono::milliseconds limit) { setTimeo
 bool StreamSocket::counts(std::uint8_t timeout) const noexcept {
     switch (timeout) {
     case SocketTimeouts::Connecting:
-        return state_ == SocketState::HostLookup || state_ == SocketState::Connecting;
+        return isConnecting();
     case SocketTimeouts::Reading:
         return state_ == SocketState::Connected && reads();
     case SocketTimeouts::Writing:

@@ -55,7 +55,7 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
             const DispatchScope asInTheLoop;
             timeouts_->dispatch();
         } else if (ready == readiness::None && !hasDueWork()) {
-            if (state_ == SocketState::Connecting) {
+            if (isConnecting()) {
                 finish(Ending::Reset);
                 if (self)
                     setFailure(Failure::What::Wait, SocketError::SocketTimeout);
@@ -74,7 +74,7 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
 
 bool StreamSocket::waitForConnected(int msec) {
     return wait(deadlineIn(msec), [this]() -> std::optional<bool> {
-        if (state_ == SocketState::HostLookup || state_ == SocketState::Connecting)
+        if (isConnecting())
             return std::nullopt;
         return state_ == SocketState::Connected;
     });
@@ -84,7 +84,7 @@ bool StreamSocket::waitForReadyRead(int msec) {
     return wait(deadlineIn(msec), [this, before = receptions_]() -> std::optional<bool> {
         if (receptions_ != before)
             return true;
-        if (state_ == SocketState::Connecting || (state_ == SocketState::Connected && reads()))
+        if (isConnecting() || (state_ == SocketState::Connected && reads()))
             return std::nullopt;
         return false;
     });
@@ -94,7 +94,7 @@ bool StreamSocket::waitForBytesWritten(int msec) {
     return wait(deadlineIn(msec), [this, before = reports_]() -> std::optional<bool> {
         if (reports_ != before)
             return true;
-        if (state_ == SocketState::Connecting)
+        if (isConnecting())
             return output_.empty() ? std::optional(false) : std::nullopt;
         return output_.empty() && unreported_ == 0 ? std::optional(false) : std::nullopt;
     });

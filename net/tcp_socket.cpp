@@ -1,9 +1,13 @@
 #include <halyard/net/tcp_socket.h>
 
+#include "host_engine.h"
 #include "socket_engine.h"
 #include "socket_options.h"
 
 #include <halyard/core/log.h>
+
+#include <cerrno>
+#include <utility>
 
 namespace halyard {
 
@@ -12,16 +16,26 @@ TcpSocket::TcpSocket(Object* parent) : StreamSocket(parent) {}
 TcpSocket::~TcpSocket() = default;
 
 void TcpSocket::connectToHost(const HostAddress& address, std::uint16_t port) {
+    connectTo({address, port}, address.toString());
+}
+
+void TcpSocket::setPeer(const Endpoint& peer, std::string name) {
+    peer_ = peer;
+    peerName_ = std::move(name);
+    lookupFailure_ = nullptr;
+}
+
+/// Nothing but the system calls of one connection: an address needs no lookup and no race.
+void TcpSocket::connectTo(const Endpoint& peer, std::string name) {
     if (!isFree("connectToHost() of a socket", true))
         return;
     begin();
-    peer_ = {address, port};
-    peerName_ = address.toString();
+    setPeer(peer, std::move(name));
     const Still still(*this);
     setState(SocketState::HostLookup);
     if (!still || state() != SocketState::HostLookup)
         return;
-    int error = engine()->openFor(address);
+    int error = engine()->openFor(peer_.address);
     if (error == 0) {
         applyOptions();
         error = engine()->connectTo(peer_);
@@ -31,11 +45,59 @@ void TcpSocket::connectToHost(const HostAddress& address, std::uint16_t port) {
         hostFound();
 }
 
+void TcpSocket::connectToHost(const std::string& host, std::uint16_t port) {
+    if (const auto address = HostAddress::parse(host)) {
+        connectTo({*address, port}, host);
+        return;
+    }
+    if (!isFree("connectToHost() of a socket", true))
+        return;
+    auto made = std::make_unique<HostEngine>(engineClient());
+    HostEngine& hostEngine = *made;
+    if (state() == SocketState::Bound)
+        hostEngine.adopt(engine()->release());
+    begin(std::move(made));
+    setPeer({HostAddress(), port}, host);
+    ConnectionRace::Prepare prepare;
+    if (options_ != nullptr) // what cannot be set is told when they are set again, for the winner
+        prepare = [options = *options_](int descriptor, const Endpoint&) {
+            options.applyTo(descriptor);
+            return 0;
+        };
+    hostEngine.start(host, port, attemptDelay_, std::move(prepare)); // before a slot may wait for what comes of it
+    setState(SocketState::HostLookup);
+}
+
+void TcpSocket::lookedUp() {
+    const auto* const hostEngine = dynamic_cast<HostEngine*>(engine());
+    if (hostEngine == nullptr || !hostEngine->lookup().isFinished())
+        return;
+    if (SocketError error = hostEngine->lookup().error(); error != SocketError::None) {
+        lookupFailure_ = std::make_unique<std::string>(hostEngine->lookup().errorString());
+        if (error == SocketError::Temporary) // for whoever wants to connect there is no such host now
+            error = SocketError::HostNotFound;
+        failConnecting(Failure::What::Lookup, error, 0);
+        return;
+    }
+    const Still still(*this);
+    connecting(EINPROGRESS);
+    if (still && state() == SocketState::Connecting)
+        hostFound();
+}
+
+void TcpSocket::peerDecided() {
+    if (!peer_.address.isNull())
+        return;
+    peer_ = engine()->peer();
+    if (isValid())
+        applyOptions();
+}
+
 bool TcpSocket::bind(const HostAddress& address, std::uint16_t port) {
     if (!isFree("bind() of a socket", false))
         return false;
     begin();
-    peer_ = {address, port};
+    setPeer({address, port}, {});
     if (const int error = engine()->bindTo(peer_); error != 0) {
         fail(Failure::What::Bind, socketErrorFromErrno(error), error);
         return false;
@@ -74,9 +136,17 @@ std::optional<int> TcpSocket::socketOption(SocketOption option) const {
 }
 
 void TcpSocket::adopted(const sockaddr& name) {
-    peer_ = {HostAddress(&name), HostAddress::portOf(&name)};
-    peerName_.clear();
+    setPeer({HostAddress(&name), HostAddress::portOf(&name)}, {});
     applyOptions();
+}
+
+std::string TcpSocket::peerText() const {
+    if (lookupFailure_ != nullptr)
+        return *lookupFailure_;
+    if (peerName_.empty() || HostAddress::parse(peerName_))
+        return peer_.toString();
+    return peer_.address.isNull() ? peerName_ + ':' + std::to_string(peer_.port)
+                                  : peerName_ + " at " + peer_.toString();
 }
 
 void TcpSocket::beginAccepted(int descriptor, const Endpoint& peer) {

@@ -1,5 +1,8 @@
 // getaddrinfo(3) itself, with a hosts file of the test: to be run by with_hosts.
+#include "far_ends.h"
+
 #include <halyard/net/host_lookup.h>
+#include <halyard/net/tcp_socket.h>
 
 #include <pump.h>
 
@@ -59,6 +62,24 @@ TEST_CASE("the system's names: one that is in no hosts file") {
     // Which of them depends on whether a name server answers.
     CHECK((lookup.error() == SocketError::HostNotFound || lookup.error() == SocketError::Temporary));
     CHECK(lookup.errorString().starts_with("cannot find the host none.halyard.test: "));
+}
+
+TEST_CASE(
+    "the system's names: of the addresses of a host, a silent, a refusing and a good one, the good one is the peer") {
+    if (!hasHosts())
+        return;
+    const PlainSocket good = listeningAt(HostAddress("127.0.0.6"));
+    const std::uint16_t port = boundTo(good).port;
+    const Silent silent(HostAddress("127.0.0.4"), port);
+    const Refusing refusing(HostAddress("127.0.0.5"), port);
+    for (const bool inWait : {false, true}) {
+        TcpSocket socket;
+        socket.connectToHost("many.halyard.test", port);
+        CHECK(
+            (inWait ? socket.waitForConnected() : pumpUntil([&] { return socket.state() == SocketState::Connected; })));
+        CHECK(socket.peerAddress() == HostAddress("127.0.0.6"));
+        CHECK(socket.peerName() == "many.halyard.test");
+    }
 }
 
 TEST_CASE("the system's names: many lookups at once") {

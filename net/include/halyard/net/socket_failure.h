@@ -12,6 +12,7 @@ namespace halyard {
 struct SocketFailure {
     enum class What : std::uint8_t {
         Nothing,
+        Lookup,          ///< the host was not found
         Connect,         ///< the connection could not be made
         Broken,          ///< it broke: the peer reset it, or the network did
         Closed,          ///< the peer has ended it in order
@@ -30,7 +31,7 @@ struct SocketFailure {
         ClosingTimeout,  ///< the peer did not take in time what was to be sent before the end
     };
 
-    /// For people; `who` is the peer, or the address that was to be bound.
+    /// For people; `who` is the peer, or the address that was to be bound, or the whole sentence for Lookup.
     std::string sentence(const std::string& who) const;
 
     int cause = 0; ///< errno

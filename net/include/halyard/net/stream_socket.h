@@ -195,16 +195,22 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     explicit StreamSocket(Object* parent);
 
-    virtual std::string peerText() const = 0; ///< Who the peer is, for errorString().
+    virtual std::string peerText() const = 0; ///< As SocketFailure::sentence() wants it.
     /// The engine has adopted a descriptor, whose peer has this name.
     virtual void adopted(const sockaddr& name) = 0;
+    /// The engine has news while the state is HostLookup.
+    virtual void lookedUp() {}
+    /// The engine has connected, or failed to, and knows with whom.
+    virtual void peerDecided() {}
 
     /// Whether the socket is unconnected, or bound where that will do; else the call is refused, with errorOccurred.
     bool isFree(std::string_view call, bool boundWillDo);
-    /// Forgets the connection before, and makes the engine of the next; a bound one stays.
+    /// Forgets the connection before, and makes the engine of the next, or takes this one; a bound one stays.
     void begin();
+    void begin(std::unique_ptr<SocketEngine> engine);
     /// The engine was asked to connect, and said so: 0, EINPROGRESS or what failed. The loop tells of it.
     void connecting(int result);
+    void failConnecting(Failure::What what, SocketError error, int cause);
     void beginAccepted(int descriptor); ///< Suspended: nobody could hear its readyRead yet.
     void suspendReading();
     void startReading();
@@ -212,6 +218,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void setFailure(Failure::What what, SocketError error, int cause = 0) noexcept { failure_ = {cause, error, what}; }
     void fail(Failure::What what, SocketError error, int cause = 0); ///< As setFailure(), and tells of it.
 
+    EngineClient& engineClient() noexcept { return *this; }
     SocketEngine* engine() const noexcept { return engine_.get(); }
     bool hasPeer() const noexcept;
 
@@ -224,7 +231,6 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void engineSlotReturned() noexcept final;
 
     void finishConnecting();
-    void failConnecting(int cause);
     void receive();
     void receiveRest();
     void tellReadyRead();
@@ -247,6 +253,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::uint32_t interest() const noexcept;
     bool isFull() const noexcept { return inputLimit_ != 0 && input_.size() >= inputLimit_; }
     bool reads() const noexcept { return !suspended_ && !paused_ && !peerHasEnded_ && !isFull(); }
+    bool isConnecting() const noexcept {
+        return state_ == SocketState::HostLookup || state_ == SocketState::Connecting;
+    }
     bool hasDueWork() const noexcept;
     void taken();
 

@@ -4,6 +4,7 @@
 #include <halyard/net/host_address.h>
 #include <halyard/net/stream_socket.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,7 +20,7 @@ class SocketOptions;
 ///     socket.connected.connect([&] { socket.write("hello\n"); });
 ///     socket.readyRead.connect([&] { std::cout << socket.readAll(); });
 ///     socket.errorOccurred.connect([&](SocketError) { std::cerr << socket.errorString() << '\n'; });
-///     socket.connectToHost(HostAddress::LocalHost, 7000);
+///     socket.connectToHost("example.org", 7000);
 ///
 /// Everything about bytes, ends, waits and errors stands in StreamSocket; here is what is of the Internet.
 class HALYARD_API TcpSocket : public StreamSocket {
@@ -30,6 +31,20 @@ class HALYARD_API TcpSocket : public StreamSocket {
     /// Starts to connect: connected or errorOccurred comes later, from the loop or in a wait. Refused unless the
     /// socket is unconnected or bound: error Operation, errorOccurred, and the connection there is goes on.
     void connectToHost(const HostAddress& address, std::uint16_t port);
+
+    /// As above, to a host by its name; the text of an address, too. The loop does not stand still meanwhile: the state
+    /// is HostLookup until HostLookup (the class, which says what names there are) has found the addresses, then
+    /// Connecting, and hostFound comes. The first address that answers is the peer: they are tried in turn, each
+    /// once, the next one as soon as one has failed or has not answered for a while (RFC 8305, Happy Eyeballs).
+    ///
+    /// Errors, after stateChanged(Unconnected): HostNotFound where the name has no address or no name server answers;
+    /// where no address does, what the first said that was reached at all.
+    void connectToHost(const std::string& host, std::uint16_t port);
+
+    /// How long an address may be silent before the next one is tried as well: 250 ms until this is called, and not
+    /// less than 10 (RFC 8305 section 5). For the next connectToHost().
+    void setConnectionAttemptDelay(std::chrono::milliseconds delay) noexcept { attemptDelay_ = delay; }
+    std::chrono::milliseconds connectionAttemptDelay() const noexcept { return attemptDelay_; }
 
     /// Gives the socket the address that it connects from; HostAddress::Any leaves it open which, port 0 takes any
     /// free one: localPort() tells. The state is Bound then. False, with errorOccurred and the state as it was:
@@ -51,19 +66,25 @@ class HALYARD_API TcpSocket : public StreamSocket {
     /// end.
     std::string peerName() const { return peerName_; }
 
-    Signal<> hostFound{this}; ///< It is known which address to connect to; right inside connectToHost() here.
+    Signal<> hostFound{this}; ///< It is known where to connect to; for an address, right inside connectToHost().
 
   private:
     friend class TcpServer;
 
-    std::string peerText() const override { return peer_.toString(); }
+    std::string peerText() const override;
     void adopted(const sockaddr& name) override;
+    void lookedUp() override;
+    void peerDecided() override;
+    void setPeer(const Endpoint& peer, std::string name);
+    void connectTo(const Endpoint& peer, std::string name);
     void beginAccepted(int descriptor, const Endpoint& peer);
     void applyOptions();
     void reportOption(int error);
 
-    Endpoint peer_; ///< or what could not be bound
+    Endpoint peer_; ///< its address is null until it is known; or what could not be bound
     std::string peerName_;
+    std::unique_ptr<const std::string> lookupFailure_; ///< what HostLookup said
+    std::chrono::milliseconds attemptDelay_{250};
     std::unique_ptr<SocketOptions> options_; ///< null until one is set
 };
 
