@@ -10,6 +10,11 @@ Deadline::Clock::time_point Deadline::after(std::chrono::milliseconds delay) noe
     return delay < reach ? now + delay : Clock::time_point::max();
 }
 
+Deadline::Clock::time_point Deadline::repeat(Clock::time_point due, std::chrono::milliseconds interval) noexcept {
+    const Clock::time_point now = Clock::now();
+    return due + interval > now ? due + interval : now + interval;
+}
+
 Deadline::~Deadline() { disarm(); }
 
 void Deadline::arm(Clock::time_point when) {

@@ -1,6 +1,7 @@
 #include <halyard/core/object.h>
 
 #include "dispatcher.h"
+#include "object_extra.h"
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/log.h>
@@ -10,13 +11,6 @@
 #include <vector>
 
 namespace halyard {
-
-struct Object::Extra {
-    std::string name;
-    std::vector<Object*> children; ///< null where one has gone: the others keep their places
-    std::size_t gone = 0;
-    bool ending = false; ///< the parent deletes them
-};
 
 namespace {
 
@@ -32,6 +26,12 @@ Object::Object(Object* parent) {
 
 Object::~Object() {
     dying_ = true;
+    if (Address* const known = address_.load(std::memory_order_acquire)) {
+        known->object = nullptr;
+        known->release();
+    }
+    if (extra_ != nullptr)
+        extra_->timers.clear();
     if (deletionAsked_.exchange(true)) // nobody asks any more from here on
         withDispatcher([this](Dispatcher& dispatcher) { dispatcher.forgetDeletion(this); });
     clearPointers();
@@ -51,8 +51,10 @@ Object::~Object() {
                 delete child;
         }
     }
-    if (parent_ != nullptr)
-        parent_->removeChild(*this);
+    if (Object* const parent = parent_) {
+        parent->removeChild(*this);
+        parent->childHas(Event::ChildRemoved, *this);
+    }
 }
 
 /// Calls `use` with what runs the loop of its thread, from any thread; not at all where that has ended.
@@ -74,6 +76,13 @@ void Object::addChild(Object& child) {
     children.push_back(&child);
     child.placeInParent_ = static_cast<std::uint32_t>(children.size() - 1);
     child.parent_ = this;
+}
+
+void Object::childHas(Event::Type what, Object& child) {
+    if (dying_)
+        return;
+    ChildEvent event(what, &child);
+    deliver(event);
 }
 
 void Object::removeChild(Object& child) noexcept {
@@ -114,10 +123,22 @@ void Object::setParent(Object* parent) {
         if (parent->dying_)
             return refuse("Object::setParent(): the parent is being destroyed");
     }
-    if (parent_ != nullptr)
-        parent_->removeChild(*this);
+    Object* const before = parent_;
+    if (before != nullptr)
+        before->removeChild(*this);
     if (parent != nullptr)
         parent->addChild(*this);
+    // Told when all is done: a handler may do anything.
+    if (before == nullptr) {
+        if (parent != nullptr)
+            parent->childHas(Event::ChildAdded, *this);
+        return;
+    }
+    const Pointer<Object> self(this);
+    const Pointer<Object> after(parent);
+    before->childHas(Event::ChildRemoved, *this);
+    if (self && after && parent_ == parent)
+        parent->childHas(Event::ChildAdded, *this);
 }
 
 const std::string& Object::objectName() const noexcept {
@@ -156,10 +177,10 @@ EventLoop* Object::loop() const noexcept {
     return found;
 }
 
-bool Object::hasSender(const void* sender) {
-    if (sender == nullptr)
-        refuse("Object::connect(): there is no sender");
-    return sender != nullptr;
+bool FreeConnect::isThere(const void* who, const char* otherwise) {
+    if (who == nullptr)
+        refuse(otherwise);
+    return who != nullptr;
 }
 
 } // namespace halyard

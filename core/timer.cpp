@@ -63,15 +63,13 @@ void Timer::slotDone(Deadline::Clock::time_point due) {
         return;
     }
     // Armed again only now, so that a nested loop in the slot does not come back here.
-    if (active_ && !alarm_.isArmed()) {
-        const auto now = Deadline::Clock::now();
-        alarm_.arm(due + interval_ > now ? due + interval_ : now + interval_);
-    }
+    if (active_ && !alarm_.isArmed())
+        alarm_.arm(Deadline::repeat(due, interval_));
 }
 
 void Timer::endWith(Object* context) {
     deletesItself_ = true;
-    setParent(context);
+    context->destroyed.connect(this, [this] { delete this; });
 }
 
 } // namespace halyard

@@ -545,3 +545,47 @@ TEST_CASE("static objects may outlive the main thread's loop") {
     outliving.timer.start(1h);
     CHECK(outliving.loop() == EventLoop::current());
 }
+
+TEST_CASE("the free forms end one slot, one receiver, all of a signal, or one connection") {
+    std::string gone;
+    Named sender("s", gone);
+    Named a("a", gone);
+    Named b("b", gone);
+    const auto connectAll = [&] {
+        for (Named* each : {&a, &a, &b})
+            Object::connect(&sender, &Named::said, each, &Named::hear);
+        Object::connect(&sender, &Named::said, &a, [&a] { a.hear(); });
+    };
+    connectAll();
+    CHECK(Object::disconnect(&sender, &Named::said, &a, &Named::hear)); // both
+    CHECK_FALSE(Object::disconnect(&sender, &Named::said, &a, &Named::hear));
+    sender.said();
+    CHECK(a.heard == 1);
+    CHECK(b.heard == 1);
+    CHECK(Object::disconnect(&sender, &Named::said, &a));
+    CHECK_FALSE(Object::disconnect(&sender, &Named::said, &a, nullptr));
+    CHECK(sender.said.connectionCount() == 1);
+    connectAll();
+    CHECK(Object::disconnect(&sender, &Named::said));
+    CHECK_FALSE(Object::disconnect(&sender, &Named::said, nullptr, nullptr));
+    CHECK(sender.said.connectionCount() == 0);
+    const Connection one = Object::connect(&sender, &Named::said, &a, &Named::hear);
+    CHECK(Object::disconnect(one));
+    CHECK_FALSE(Object::disconnect(one));
+    CHECK_FALSE(Object::disconnect(static_cast<Named*>(nullptr), &Named::said));
+    CHECK_FALSE(Object::disconnect(static_cast<Named*>(nullptr), &Named::said, &a));
+}
+
+TEST_CASE("the free form connects a signal to a signal") {
+    std::string gone;
+    Named a("a", gone);
+    Named b("b", gone);
+    int heard = 0;
+    CHECK(Object::connect(&a, &Named::said, &b, &Named::said).isConnected());
+    Object::connect(&b, &Named::said, [&] { ++heard; });
+    a.said();
+    CHECK(heard == 1);
+    Logged logged;
+    CHECK_FALSE(Object::connect(&a, &Named::said, static_cast<Named*>(nullptr), &Named::said).isConnected());
+    CHECK(logged.linesWith("no receiver") == 1);
+}

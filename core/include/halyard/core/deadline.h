@@ -16,6 +16,9 @@ class HALYARD_API Deadline : public Dispatchable {
     /// The point in time `delay` from now; the clock's last one where it does not reach that far.
     static Clock::time_point after(std::chrono::milliseconds delay) noexcept;
 
+    /// The next beat after one that was due at `due`: an interval later, or from now on where that has passed.
+    static Clock::time_point repeat(Clock::time_point due, std::chrono::milliseconds interval) noexcept;
+
     /// Arms it for `when`, instead of what it was armed for before. It never goes off early, nor in the turn in
     /// which it is armed.
     void arm(Clock::time_point when);

@@ -1,0 +1,183 @@
+// What is told to an object: by timers, by others, before or after a filter.
+#include "object_extra.h"
+
+#include <halyard/core/log.h>
+#include <halyard/signals/executor.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace halyard {
+
+namespace {
+
+bool refuse(std::string_view sentence) {
+    logMessage(LogLevel::Warning, "halyard.core", sentence);
+    return false;
+}
+
+} // namespace
+
+/// An event on its way. It goes after its receiver where that has moved to another thread.
+class Object::PostedEvent final : public Task {
+  public:
+    PostedEvent(Address& address, std::unique_ptr<Event> event) noexcept
+        : address_(&address), event_(std::move(event)) {
+        address_->keep();
+    }
+    PostedEvent(const PostedEvent&) = delete;
+    PostedEvent& operator=(const PostedEvent&) = delete;
+    ~PostedEvent() override { address_->release(); }
+
+    void run() override {
+        Object* const receiver = address_->object;
+        if (receiver == nullptr)
+            return;
+        if (receiver->executor() == Executor::current())
+            receiver->deliver(*event_);
+        else if (Executor* const home = receiver->executor())
+            home->post(std::make_unique<PostedEvent>(*address_, std::move(event_)));
+    }
+
+  private:
+    Address* address_;
+    std::unique_ptr<Event> event_;
+};
+
+Object::Address& Object::address() {
+    Address* known = address_.load(std::memory_order_acquire);
+    if (known == nullptr) {
+        auto made = std::make_unique<Address>(*this);
+        if (address_.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel, std::memory_order_acquire))
+            known = made.release();
+    }
+    return *known;
+}
+
+bool Object::postEvent(Object* receiver, std::unique_ptr<Event> event) {
+    if (receiver == nullptr || event == nullptr)
+        return refuse(receiver == nullptr ? "Object::postEvent(): there is no receiver"
+                                          : "Object::postEvent(): there is no event");
+    if (Executor* const home = receiver->executor())
+        home->post(std::make_unique<PostedEvent>(receiver->address(), std::move(event)));
+    return true;
+}
+
+bool Object::sendEvent(Object* receiver, Event& event) {
+    if (receiver == nullptr)
+        return refuse("Object::sendEvent(): there is no receiver");
+    return receiver->isOnItsThread("Object::sendEvent()") && receiver->deliver(event);
+}
+
+bool Object::deliver(Event& event) {
+    if (extra_ != nullptr && !extra_->filters.empty() && isFiltered(event))
+        return true;
+    return this->event(event);
+}
+
+/// Whether a filter took the event, or the object is gone.
+bool Object::isFiltered(Event& event) {
+    struct Round {
+        explicit Round(Object& object) : watched(&object) { ++object.extra_->filtering; }
+        Round(const Round&) = delete;
+        Round& operator=(const Round&) = delete;
+        ~Round() {
+            if (watched && --watched->extra_->filtering == 0)
+                std::erase(watched->extra_->filters, nullptr);
+        }
+        Pointer<Object> watched;
+    } round(*this);
+    for (std::size_t i = extra_->filters.size(); i-- != 0;) {
+        const Pointer<Object> filter = extra_->filters[i];
+        if (!filter || filter->executor() != executor())
+            continue;
+        const bool taken = filter->eventFilter(this, event);
+        if (taken || !round.watched)
+            return true;
+    }
+    return false;
+}
+
+void Object::installEventFilter(Object* filter) {
+    if (filter == nullptr || filter->executor() != executor()) {
+        refuse(filter == nullptr ? "Object::installEventFilter(): there is no filter"
+                                 : "Object::installEventFilter(): the filter lives on another thread");
+        return;
+    }
+    removeEventFilter(filter);
+    extra().filters.emplace_back(filter);
+}
+
+void Object::removeEventFilter(Object* filter) noexcept {
+    if (extra_ == nullptr)
+        return;
+    std::replace(extra_->filters.begin(), extra_->filters.end(), Pointer<Object>(filter), Pointer<Object>());
+    if (extra_->filtering == 0) // else an outer one still counts the places
+        std::erase(extra_->filters, nullptr);
+}
+
+bool Object::event(Event& event) {
+    switch (event.type()) {
+    case Event::Timer:
+        timerEvent(static_cast<TimerEvent&>(event));
+        return true;
+    case Event::ChildAdded:
+    case Event::ChildRemoved:
+        childEvent(static_cast<ChildEvent&>(event));
+        return true;
+    default:
+        if (event.type() < Event::User)
+            return false;
+        customEvent(event);
+        return true;
+    }
+}
+
+bool Object::eventFilter(Object*, Event&) { return false; }
+void Object::timerEvent(TimerEvent&) {}
+void Object::childEvent(ChildEvent&) {}
+void Object::customEvent(Event&) {}
+
+// --- timers ---
+
+int Object::startTimer(std::chrono::milliseconds interval) {
+    static std::atomic<std::uint32_t> last = 0;
+    if (interval.count() < 0)
+        return refuse("Object::startTimer(): an interval cannot be negative");
+    if (!isOnItsThread("Object::startTimer()") || dying_)
+        return 0;
+    int id = 0;
+    while (id == 0)
+        id = static_cast<int>((last.fetch_add(1, std::memory_order_relaxed) + 1) & 0x7fffffffU);
+    extra().timers.emplace_back(std::make_unique<IdTimer>(*this, id, interval))->start();
+    return id;
+}
+
+void Object::killTimer(int id) {
+    if (!isOnItsThread("Object::killTimer()"))
+        return;
+    if (extra_ == nullptr || std::erase_if(extra_->timers, [id](const auto& each) { return each->id() == id; }) == 0)
+        refuse("Object::killTimer(): the object has no such timer");
+}
+
+void Object::IdTimer::dispatch() {
+    // Found again by its number: a handler may have killed it, or deleted the object.
+    struct AfterHandler {
+        Pointer<Object> object;
+        int id;
+        Clock::time_point due;
+        ~AfterHandler() {
+            if (!object)
+                return;
+            for (const auto& each : object->extra_->timers)
+                if (each->id() == id && !each->isArmed())
+                    each->arm(repeat(due, each->interval_));
+        }
+    };
+    const AfterHandler whicheverWayItEnds{&owner_, id_, when()};
+    TimerEvent event(id_);
+    owner_.deliver(event);
+}
+
+} // namespace halyard
