@@ -4,12 +4,6 @@
 
 namespace halyard {
 
-Deadline::Clock::time_point Deadline::after(std::chrono::milliseconds delay) noexcept {
-    const Clock::time_point now = Clock::now();
-    const auto reach = std::chrono::floor<std::chrono::milliseconds>(Clock::time_point::max() - now);
-    return delay < reach ? now + delay : Clock::time_point::max();
-}
-
 Deadline::Clock::time_point Deadline::repeat(Clock::time_point due, std::chrono::milliseconds interval) noexcept {
     const Clock::time_point now = Clock::now();
     return due + interval > now ? due + interval : now + interval;

@@ -1,80 +1,11 @@
 #include "dispatcher.h"
 
-#include <halyard/core/event_loop.h>
-#include <halyard/core/log.h>
 #include <halyard/core/object.h>
 
-#include "unix_signal_handle.h"
-
 #include <algorithm>
-#include <exception>
-#include <string>
-#include <system_error>
 #include <utility>
 
 namespace halyard {
-
-using namespace std::chrono_literals;
-
-/// The handles that the loop itself needs. They outlive the dispatcher until libuv has let go of them.
-struct Dispatcher::Handles {
-    uv_loop_t ownLoop;
-    uv_async_t wakeUp;
-    uv_timer_t alarm;
-    uv_prepare_t beforePoll; // these three in a host's loop only
-    uv_check_t afterPoll;
-    uv_idle_t noWait;
-    int open = 0;
-
-    template <class Handle>
-    void close(Handle& handle) noexcept {
-        auto* const base = reinterpret_cast<uv_handle_t*>(&handle);
-        base->data = this;
-        ++open;
-        uv_close(base, [](uv_handle_t* closed) {
-            auto* const handles = static_cast<Handles*>(closed->data);
-            if (--handles->open == 0 && handles->hosted)
-                delete handles;
-        });
-    }
-    bool hosted;
-};
-
-Dispatcher::Dispatcher(uv_loop_t* host) : loop_(host), hosted_(host != nullptr), handles_(new Handles) {
-    handles_->hosted = hosted_;
-    const auto check = [this](int status) {
-        if (status == 0)
-            return;
-        if (!hosted_ && loop_ != nullptr)
-            uv_loop_close(loop_);
-        delete handles_;
-        throw std::system_error(-status, std::generic_category(), "halyard: cannot make an event loop");
-    };
-    if (!hosted_) {
-        check(uv_loop_init(&handles_->ownLoop));
-        loop_ = &handles_->ownLoop;
-    }
-    check(uv_async_init(loop_, &handles_->wakeUp, [](uv_async_t*) {}));
-    handles_->wakeUp.data = this;
-    uv_timer_init(loop_, &handles_->alarm);
-    handles_->alarm.data = hosted_ ? nullptr : loop_;
-    if (!hosted_)
-        return;
-    uv_prepare_init(loop_, &handles_->beforePoll);
-    uv_check_init(loop_, &handles_->afterPoll);
-    uv_idle_init(loop_, &handles_->noWait);
-    handles_->beforePoll.data = this;
-    handles_->afterPoll.data = this;
-    uv_prepare_start(&handles_->beforePoll,
-                     [](uv_prepare_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(); });
-    uv_check_start(&handles_->afterPoll,
-                   [](uv_check_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(); });
-    for (auto* handle :
-         {reinterpret_cast<uv_handle_t*>(&handles_->wakeUp), reinterpret_cast<uv_handle_t*>(&handles_->alarm),
-          reinterpret_cast<uv_handle_t*>(&handles_->beforePoll), reinterpret_cast<uv_handle_t*>(&handles_->afterPoll),
-          reinterpret_cast<uv_handle_t*>(&handles_->noWait)})
-        uv_unref(handle);
-}
 
 Dispatcher::~Dispatcher() { dropTasks(); }
 
@@ -111,40 +42,6 @@ void Dispatcher::dropTasks() noexcept {
     }
 }
 
-void Dispatcher::closeHandles() noexcept {
-    while (ready_ != nullptr)
-        unschedule(*ready_);
-    while (!deadlines_.empty())
-        deadlines_.remove(deadlines_.first());
-    for (Dispatchable* const waiter : slotWaiters_)
-        if (waiter != nullptr)
-            waiter->slotPlace_ = 0;
-    slotWaiters_.clear();
-    uv_walk(
-        loop_,
-        [](uv_handle_t* handle, void*) {
-            FdWatcher::Poll::detach(handle);
-            UnixSignalHandle::detach(handle);
-        },
-        nullptr);
-    Handles* const handles = std::exchange(handles_, nullptr);
-    handles->close(handles->wakeUp);
-    handles->close(handles->alarm);
-    if (hosted_) {
-        handles->close(handles->beforePoll);
-        handles->close(handles->afterPoll);
-        handles->close(handles->noWait);
-        return; // the host's next turn frees them
-    }
-    while (handles->open != 0)
-        uv_run(loop_, UV_RUN_NOWAIT);
-    if (uv_loop_close(loop_) != 0) {
-        logMessage(LogLevel::Error, "halyard.core", "a loop ends while handles of others are open in its uv loop");
-        return; // they still use it
-    }
-    delete handles;
-}
-
 // --- the turn ---
 
 bool Dispatcher::turn(std::optional<Clock::time_point> until) {
@@ -152,32 +49,13 @@ bool Dispatcher::turn(std::optional<Clock::time_point> until) {
     return dispatch();
 }
 
-bool Dispatcher::hasWork() {
-    if (ready_ != nullptr || tasks_ != nullptr || inbox_.load(std::memory_order_relaxed) != nullptr ||
-        !slotWaiters_.empty() || (hasDeletions_.load(std::memory_order_relaxed) && depth_ == 0))
-        return true;
-    return !deadlines_.empty() && deadlines_.first().when() <= Clock::now();
+bool Dispatcher::hasQueued() const noexcept {
+    return ready_ != nullptr || tasks_ != nullptr || inbox_.load(std::memory_order_relaxed) != nullptr ||
+           !slotWaiters_.empty() || (hasDeletions_.load(std::memory_order_relaxed) && depth_ == 0);
 }
 
-void Dispatcher::handleIsClosing() noexcept {
-    constexpr int many = 64;
-    if (++closing_ < many || hosted_ || closed_)
-        return;
-    closing_ = 0;
-    uv_run(loop_, UV_RUN_NOWAIT); // gathers what is ready, too, and runs nothing of it
-}
-
-void Dispatcher::gather(std::optional<Clock::time_point> until) {
-    closing_ = 0;
-    if (hasWork() || (until && *until <= Clock::now())) {
-        uv_run(loop_, UV_RUN_NOWAIT);
-    } else {
-        if (!deadlines_.empty() && (!until || deadlines_.first().when() < *until))
-            until = deadlines_.first().when();
-        armAlarm(until);
-        uv_run(loop_, UV_RUN_ONCE);
-    }
-    collectDue();
+bool Dispatcher::hasWork() const noexcept {
+    return hasQueued() || (!deadlines_.empty() && deadlines_.first().when() <= Clock::now());
 }
 
 bool Dispatcher::dispatch() {
@@ -286,12 +164,6 @@ void Dispatcher::moveTasks(Executor& other) {
         place = &each.next;
     }
     tasksEnd_ = place;
-}
-
-void Dispatcher::wake() noexcept {
-    const std::lock_guard lock(endMutex_);
-    if (!closed_)
-        uv_async_send(&handles_->wakeUp);
 }
 
 void Dispatcher::takeInbox() noexcept {
@@ -409,42 +281,9 @@ void Dispatcher::collectDue() {
         Deadline& due = deadlines_.first();
         deadlines_.remove(due);
         schedule(due);
+        if (ManualClock* const manual = ManualClock::current())
+            manual->lastDue_ = now;
     }
-}
-
-void Dispatcher::armAlarm(std::optional<Clock::time_point> when) noexcept {
-    if (!when) {
-        if (alarm_)
-            uv_timer_stop(&handles_->alarm);
-        alarm_.reset();
-        return;
-    }
-    if (alarm_ == when && uv_is_active(reinterpret_cast<uv_handle_t*>(&handles_->alarm)) != 0)
-        return;
-    alarm_ = when;
-    uv_update_time(loop_);
-    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*when - Clock::now());
-    // UV_RUN_ONCE runs timers that are due and then still blocks: the callback ends the run. In a host's loop the
-    // dispatch before polling does.
-    uv_timer_start(
-        &handles_->alarm,
-        [](uv_timer_t* handle) {
-            if (handle->data != nullptr)
-                uv_stop(handle->loop);
-        },
-        static_cast<std::uint64_t>(std::max<std::int64_t>(wait.count(), 0)), 0);
-}
-
-std::optional<std::chrono::milliseconds> Dispatcher::timeout() {
-    if (hasWork())
-        return 0ms;
-    std::optional<std::chrono::milliseconds> wait;
-    if (!deadlines_.empty())
-        wait = std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(deadlines_.first().when() - Clock::now()));
-    armAlarm(std::nullopt); // else it would shorten libuv's own answer
-    if (const int uv = uv_backend_timeout(loop_); uv >= 0 && (!wait || std::chrono::milliseconds(uv) < *wait))
-        wait = std::chrono::milliseconds(uv);
-    return wait;
 }
 
 // --- exec ---
@@ -465,34 +304,6 @@ void Dispatcher::exit(int code) {
         return;
     level_->quit = true;
     level_->code = code;
-}
-
-// --- in a host's loop ---
-
-void Dispatcher::dispatchForHost() noexcept {
-    // An exception must not cross libuv's frames: noexcept ends the program where dispatch() lets one out.
-    const auto reported = [](std::string_view what) {
-        logMessage(LogLevel::Critical, "halyard.core",
-                   std::string("an exception left a slot in a host's loop: ").append(what));
-        std::terminate();
-    };
-    addUser(); // a slot may end the loop
-    try {
-        collectDue();
-        dispatch();
-    } catch (const std::exception& error) {
-        reported(error.what());
-    } catch (...) {
-        reported("of no known type");
-    }
-    if (!closed_) {
-        if (hasWork())
-            uv_idle_start(&handles_->noWait, [](uv_idle_t*) {});
-        else
-            uv_idle_stop(&handles_->noWait);
-        armAlarm(deadlines_.empty() ? std::nullopt : std::optional(deadlines_.first().when()));
-    }
-    removeUser();
 }
 
 } // namespace halyard

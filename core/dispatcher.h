@@ -2,6 +2,7 @@
 
 #include "deadline_heap.h"
 
+#include <halyard/core/clock.h>
 #include <halyard/core/deadline.h>
 #include <halyard/core/dispatchable.h>
 #include <halyard/core/fd_watcher.h>
@@ -12,10 +13,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace halyard {
@@ -36,6 +40,8 @@ class Dispatcher final : public Executor {
         int code = 0;
     };
 
+    using ExceptionHandler = std::function<void(std::exception_ptr)>;
+
     explicit Dispatcher(uv_loop_t* host); ///< null: a uv loop of its own
     Dispatcher(const Dispatcher&) = delete;
     Dispatcher& operator=(const Dispatcher&) = delete;
@@ -50,6 +56,9 @@ class Dispatcher final : public Executor {
     EventLoop* facade() const noexcept { return facade_; }
     void setFacade(EventLoop* facade) noexcept { facade_ = facade; }
 
+    /// For what leaves a slot in a host's loop.
+    void setExceptionHandler(ExceptionHandler handler) { exceptionHandler_ = std::move(handler); }
+
     bool isHosted() const noexcept { return hosted_; }
     bool isOwnThread() const noexcept { return std::this_thread::get_id() == thread_; }
     uv_loop_t* uvLoop() noexcept { return loop_; } ///< null once it has ended
@@ -57,6 +66,11 @@ class Dispatcher final : public Executor {
     /// One turn: waits until `until` for something to do, and does it. False when nothing ran.
     bool turn(std::optional<Clock::time_point> until);
     std::optional<std::chrono::milliseconds> timeout();
+    bool isInUv() const noexcept { return inUv_; } ///< in a callback of a handle that is not ours
+
+    /// For ManualClock: runs what is due on the way to `until`; or only sees that it is later now.
+    void passTime(Clock::time_point until);
+    void timeHasPassed() noexcept;
 
     void enter(ExecLevel& level) noexcept;
     void leave(ExecLevel& level) noexcept;
@@ -95,8 +109,12 @@ class Dispatcher final : public Executor {
 
     ~Dispatcher();
 
-    bool hasWork();
+    bool hasQueued() const noexcept; ///< what does not depend on the time
+    bool hasWork() const noexcept;
+    void runUv(uv_run_mode mode) noexcept;
     void gather(std::optional<Clock::time_point> until);
+    void gatherJumping(ManualClock& clock, std::optional<Clock::time_point> until);
+    std::optional<Clock::time_point> nextDeadline() const noexcept;
     bool dispatch();
     bool runTasks();
     bool runReady(std::uint32_t last);
@@ -112,6 +130,7 @@ class Dispatcher final : public Executor {
     void armAlarm(std::optional<Clock::time_point> when) noexcept;
 
     void dispatchForHost() noexcept;
+    void exceptionLeft(const std::exception_ptr& exception);
 
     uv_loop_t* loop_;
     std::atomic<EventLoop*> facade_ = nullptr;
@@ -143,6 +162,8 @@ class Dispatcher final : public Executor {
 
     // libuv's part.
     int closing_ = 0; ///< handles closed since its last turn
+    bool inUv_ = false;
+    ExceptionHandler exceptionHandler_;
     struct Handles;
     Handles* handles_;
     std::optional<Clock::time_point> alarm_;

@@ -4,6 +4,7 @@
 
 #include <halyard/core/log.h>
 
+#include <string>
 #include <utility>
 
 namespace halyard {
@@ -93,14 +94,23 @@ void EventLoop::postTask(std::unique_ptr<Task> task) { dispatcher_.post(std::mov
 
 EventLoop* EventLoop::current() { return ThreadLoops::ofThisThread().first().facade(); }
 
+/// Whether this thread may run its turns. If not, the log says why.
+bool EventLoop::mayRun(const char* call) const {
+    const char* why = nullptr;
+    if (dispatcher_.isHosted())
+        why = "this loop lives in a host's uv loop, which the host runs";
+    else if (!dispatcher_.isOwnThread())
+        why = "this loop belongs to another thread";
+    else if (dispatcher_.isInUv())
+        why = "this is a callback of libuv's, from inside the loop's own turn: post() what has to run it";
+    if (why != nullptr)
+        logMessage(LogLevel::Error, "halyard.core", std::string("EventLoop::").append(call).append("(): ").append(why));
+    return why == nullptr;
+}
+
 int EventLoop::exec() {
-    if (dispatcher_.isHosted() || !dispatcher_.isOwnThread()) {
-        logMessage(LogLevel::Error, "halyard.core",
-                   dispatcher_.isHosted()
-                       ? "EventLoop::exec(): this loop lives in a host's uv loop, which the host runs"
-                       : "EventLoop::exec(): this loop belongs to another thread");
+    if (!mayRun("exec"))
         return -1;
-    }
     struct Level : Dispatcher::ExecLevel {
         explicit Level(Dispatcher& dispatcher) noexcept : Dispatcher::ExecLevel{nullptr}, its(dispatcher) {
             its.enter(*this);
@@ -126,23 +136,22 @@ void EventLoop::exit(int code) {
 }
 
 bool EventLoop::processEvents(std::chrono::milliseconds wait) {
-    if (dispatcher_.isHosted() || !dispatcher_.isOwnThread()) {
-        logMessage(LogLevel::Error, "halyard.core",
-                   dispatcher_.isHosted()
-                       ? "EventLoop::processEvents(): this loop lives in a host's uv loop, which the host runs"
-                       : "EventLoop::processEvents(): this loop belongs to another thread");
+    if (!mayRun("processEvents"))
         return false;
-    }
     if (wait.count() < 0) {
         while (!dispatcher_.turn(std::nullopt)) {
         }
         return true;
     }
-    const auto until = Deadline::after(wait);
+    const auto until = WaitClock::after(wait);
     while (!dispatcher_.turn(until))
-        if (Dispatcher::Clock::now() >= until)
+        if (WaitClock::now() >= until)
             return false;
     return true;
+}
+
+void EventLoop::setExceptionHandler(std::function<void(std::exception_ptr)> handler) {
+    dispatcher_.setExceptionHandler(std::move(handler));
 }
 
 uv_loop_s* EventLoop::uvLoop() const noexcept { return dispatcher_.uvLoop(); }

@@ -20,7 +20,7 @@
 using namespace halyard;
 using namespace halyard::test;
 using namespace std::chrono_literals;
-using Clock = Deadline::Clock;
+
 
 namespace {
 

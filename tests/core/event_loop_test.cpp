@@ -26,7 +26,7 @@
 using namespace halyard;
 using namespace halyard::test;
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 
@@ -45,9 +45,9 @@ static_assert(noexcept(std::declval<const EventLoop&>().backendFd()));
 /// Waits as a foreign loop does, then lets ours run. False when patience is over.
 template <class Condition>
 bool driveUntil(EventLoop& loop, Condition condition, int& turns) {
-    const auto end = Clock::now() + patience();
+    const auto end = SteadyClock::now() + patience();
     while (!condition()) {
-        if (Clock::now() >= end)
+        if (SteadyClock::now() >= end)
             return false;
         const auto timeout = loop.backendTimeout();
         pollfd backend{loop.backendFd(), POLLIN, 0};
@@ -340,9 +340,9 @@ TEST_CASE("processEvents says whether anything ran") {
 TEST_CASE("processEvents waits as long as asked and no longer") {
     EventLoop& loop = *EventLoop::current();
     pumpIdle();
-    const auto begin = Clock::now();
+    const auto begin = SteadyClock::now();
     CHECK_FALSE(loop.processEvents(20ms));
-    const auto waited = Clock::now() - begin;
+    const auto waited = SteadyClock::now() - begin;
     CHECK(waited >= 20ms);
     CHECK(waited < patience(5s));
 }
@@ -679,10 +679,10 @@ TEST_CASE("a foreign loop that polls the descriptor drives ours") {
             Timer timer;
             timer.timeout.connect([&] { ++fired; });
             timer.start(10ms);
-            const auto begin = Clock::now();
+            const auto begin = SteadyClock::now();
             CHECK(driveUntil(
                 loop, [&] { return fired == 5; }, turns));
-            CHECK(Clock::now() - begin >= 50ms);
+            CHECK(SteadyClock::now() - begin >= 50ms);
             CHECK(turns <= 15);
         }
         SUBCASE("tasks of this thread and of others") {

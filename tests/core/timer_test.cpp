@@ -21,7 +21,7 @@
 using namespace halyard;
 using namespace halyard::test;
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
 
 namespace {
@@ -57,18 +57,18 @@ TEST_CASE("a fresh timer is idle") {
 }
 
 TEST_CASE("a timer is never early") {
-    std::vector<Clock::duration> early;
+    std::vector<SteadyClock::duration> early;
     constexpr int count = 40;
     int fired = 0;
     std::vector<std::unique_ptr<Timer>> timers;
     for (int i = 0; i != count; ++i) {
         Timer& timer = *timers.emplace_back(std::make_unique<Timer>());
         timer.setSingleShot(true);
-        const auto due = Clock::now() + Milliseconds(i % 10);
+        const auto due = SteadyClock::now() + Milliseconds(i % 10);
         timer.timeout.connect([&, due] {
             ++fired;
-            if (Clock::now() < due)
-                early.push_back(due - Clock::now());
+            if (SteadyClock::now() < due)
+                early.push_back(due - SteadyClock::now());
         });
         timer.start(Milliseconds(i % 10));
     }
@@ -80,13 +80,13 @@ TEST_CASE("a repeating timer keeps its beat") {
     Timer timer;
     int fired = 0;
     timer.timeout.connect([&] { ++fired; });
-    const auto begin = Clock::now();
+    const auto begin = SteadyClock::now();
     CHECK(timer.start(5ms));
     CHECK(timer.isActive());
     CHECK(timer.interval() == 5ms);
     CHECK(timer.remainingTime() <= 5ms);
     CHECK(pumpUntil([&] { return fired == 6; }));
-    CHECK(Clock::now() - begin >= 30ms);
+    CHECK(SteadyClock::now() - begin >= 30ms);
     timer.stop();
     CHECK_FALSE(timer.isActive());
     CHECK(timer.remainingTime() == -1ms);
@@ -101,11 +101,11 @@ TEST_CASE("a late timer goes off once and does not catch up") {
     timer.start(20ms);
     makeLate(130ms);
     CHECK(timer.remainingTime() == 0ms);
-    const auto before = Clock::now();
+    const auto before = SteadyClock::now();
     EventLoop::current()->processEvents();
     CHECK(fired == 1);
     CHECK(pumpUntil([&] { return fired == 2; }));
-    CHECK(Clock::now() - before >= 20ms);
+    CHECK(SteadyClock::now() - before >= 20ms);
 }
 
 TEST_CASE("a single shot is inactive inside its slot and may be started again there") {
@@ -137,10 +137,10 @@ TEST_CASE("start restarts, with the interval it has or with another") {
     CHECK(timer.start(5ms));
     CHECK(timer.remainingTime() <= 5ms);
     CHECK(pumpUntil([&] { return fired == 1; }));
-    const auto begin = Clock::now();
+    const auto begin = SteadyClock::now();
     CHECK(timer.start());
     CHECK(pumpUntil([&] { return fired == 2; }));
-    CHECK(Clock::now() - begin >= 5ms);
+    CHECK(SteadyClock::now() - begin >= 5ms);
     timer.start(0ms);
     timer.start(1h); // takes back what was due
     pumpIdle();

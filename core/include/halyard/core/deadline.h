@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halyard/core/clock.h>
 #include <halyard/core/dispatchable.h>
 
 #include <chrono>
@@ -11,10 +12,10 @@ namespace halyard {
 /// signal. Arming and disarming cost one step in a heap.
 class HALYARD_API Deadline : public Dispatchable {
   public:
-    using Clock = std::chrono::steady_clock;
+    using Clock = halyard::Clock;
 
     /// The point in time `delay` from now; the clock's last one where it does not reach that far.
-    static Clock::time_point after(std::chrono::milliseconds delay) noexcept;
+    static Clock::time_point after(std::chrono::milliseconds delay) noexcept { return Clock::after(delay); }
 
     /// The next beat after one that was due at `due`: an interval later, or from now on where that has passed.
     static Clock::time_point repeat(Clock::time_point due, std::chrono::milliseconds interval) noexcept;

@@ -5,6 +5,7 @@
 #include <halyard/signals/tracked.h>
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,8 +38,9 @@ class HALYARD_API EventLoop : public Tracked {
 
     /// A loop that lives in a uv loop which the application owns and runs. It dispatches in the host's turn, right
     /// before and right after polling. Only what it watches for its users (sockets, notifiers, signals) keeps the
-    /// host's loop alive, not the loop's own handles. An exception that leaves a slot is logged and ends the program:
-    /// there are C frames below it. After the destructor the host runs its loop once more, as for any handle.
+    /// host's loop alive, not the loop's own handles. An exception that leaves a slot cannot leave the host's turn,
+    /// whose frames are C: setExceptionHandler(). After the destructor the host runs its loop once more, as for any
+    /// handle.
     explicit EventLoop(uv_loop_s* host);
 
     ~EventLoop();
@@ -47,7 +49,8 @@ class HALYARD_API EventLoop : public Tracked {
     static EventLoop* current();
 
     /// Runs turns until exit() or quit(); gives the exit code. May be called in a slot: exit() then ends the
-    /// innermost exec(). −1, with a logged sentence, in a host's uv loop and on a foreign thread.
+    /// innermost exec(). −1, with a logged sentence, in a host's uv loop, on a foreign thread, and in a
+    /// libuv callback of a handle that the program itself has put into uvLoop().
     int exec();
 
     /// Ends the innermost exec() after its turn; the last code wins. Ignored where no exec() runs. From another
@@ -55,7 +58,8 @@ class HALYARD_API EventLoop : public Tracked {
     void exit(int code = 0);
     void quit() { exit(0); } ///< Thread-safe.
 
-    /// One turn, waiting up to `wait` for something to do; a negative time waits for ever. False when nothing ran.
+    /// One turn, waiting up to `wait` for something to do; a negative time waits for ever. False when nothing ran, and,
+    /// with a logged sentence, where exec() is refused.
     bool processEvents(std::chrono::milliseconds wait = std::chrono::milliseconds(0));
 
     /// Runs `task` in a coming turn, in the order of posting from each thread. Thread-safe.
@@ -68,6 +72,11 @@ class HALYARD_API EventLoop : public Tracked {
         };
         postTask(std::make_unique<Posted>(std::forward<F>(task)));
     }
+
+    /// What a loop in a host's uv loop does with an exception that leaves a slot; it then goes on with the next turn.
+    /// Without a handler, and where that throws, the exception is logged and ends the program. In a loop with its own
+    /// uv loop exceptions leave exec() instead.
+    void setExceptionHandler(std::function<void(std::exception_ptr)> handler);
 
     /// The uv loop inside, for libraries that want one. Loop thread only.
     uv_loop_s* uvLoop() const noexcept;
@@ -84,6 +93,8 @@ class HALYARD_API EventLoop : public Tracked {
     friend class ThreadLoops;
     explicit EventLoop(Dispatcher& dispatcher);
     void postTask(std::unique_ptr<Task> task);
+
+    bool mayRun(const char* call) const;
 
     Dispatcher& dispatcher_;
 };
