@@ -15,6 +15,7 @@ void Dispatcher::close(Dispatcher* dispatcher) noexcept {
         const std::lock_guard lock(dispatcher->endMutex_);
         dispatcher->closed_ = !dispatcher->hasDeletions_; // another thread may have asked meanwhile
     } while (!dispatcher->closed_);
+    dispatcher->itsThread_ = nullptr;
     dispatcher->closeHandles();
     dispatcher->loop_ = nullptr;
     if (dispatcher->users_ == 0)
@@ -299,11 +300,32 @@ void Dispatcher::leave(ExecLevel& level) noexcept {
     executing_.store(level_ != nullptr, std::memory_order_relaxed);
 }
 
+void Dispatcher::leave(ExecLevel& level) noexcept {
+    level_ = level.outer;
+    if (level_ == nullptr)
+        quitting_.reset();
+}
+
 void Dispatcher::exit(int code) {
     if (level_ == nullptr)
         return;
     level_->quit = true;
     level_->code = code;
+}
+
+void Dispatcher::exitAll(int code) noexcept {
+    quitting_ = code;
+    for (ExecLevel* each = level_; each != nullptr; each = each->outer) {
+        each->quit = true;
+        each->code = code;
+    }
+}
+
+std::optional<int> Dispatcher::quitAhead() noexcept {
+    const std::optional<int> code = quitting_;
+    if (level_ == nullptr)
+        quitting_.reset(); // the next one is for a new life
+    return code;
 }
 
 } // namespace halyard

@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,6 +27,10 @@ namespace halyard {
 
 class EventLoop;
 class Object;
+class Thread;
+
+/// For an exception that cannot go on: says so in the log, and ends the program.
+[[noreturn]] void endProgram(const std::string& where, const std::exception_ptr& exception);
 
 /// What an EventLoop runs: one uv loop, and the lists of what there is to do. libuv's callbacks only put something
 /// on a list; dispatch() works the lists off on a frame of our own.
@@ -52,6 +57,13 @@ class Dispatcher final : public Executor {
     static Dispatcher& current(); ///< of the calling thread's loop, which is made if it has none
     static void makeCurrent(Dispatcher* dispatcher) noexcept { setCurrent(dispatcher); }
 
+    /// Ends the loops of the calling thread, as the thread's end does.
+    static void endCurrent();
+
+    /// What it is a loop of; null once it has ended. Thread-safe.
+    Thread* thread() const noexcept { return itsThread_; }
+    void setThread(Thread* thread) noexcept { itsThread_ = thread; }
+
     /// The EventLoop that stands for it.
     EventLoop* facade() const noexcept { return facade_; }
     void setFacade(EventLoop* facade) noexcept { facade_ = facade; }
@@ -76,6 +88,10 @@ class Dispatcher final : public Executor {
     void leave(ExecLevel& level) noexcept;
     bool isExecuting() const noexcept { return level_ != nullptr; }
     void exit(int code);
+    /// Ends all levels; none begins before the outermost has returned.
+    void exitAll(int code) noexcept;
+    /// The code with which a level that would begin now ends at once.
+    std::optional<int> quitAhead() noexcept;
 
     std::unique_ptr<Task> post(std::unique_ptr<Task> task) override;
     bool isRunning() const noexcept override { return executing_.load(std::memory_order_relaxed) || hosted_; }
@@ -134,6 +150,7 @@ class Dispatcher final : public Executor {
 
     uv_loop_t* loop_;
     std::atomic<EventLoop*> facade_ = nullptr;
+    std::atomic<Thread*> itsThread_ = nullptr;
     const bool hosted_;
     std::atomic<bool> closed_ = false; ///< set under endMutex_
     const std::thread::id thread_ = std::this_thread::get_id();
@@ -142,6 +159,7 @@ class Dispatcher final : public Executor {
     std::uint32_t running_ = 0; ///< slots, tasks and timers on the stack
     ExecLevel* level_ = nullptr;
     std::atomic<bool> executing_ = false; ///< a level, or a turn, is on the stack
+    std::optional<int> quitting_;        ///< all levels, with this code
     std::atomic<std::size_t> users_ = 0; ///< those that outlive its thread may go on any
 
     // What there is to do.

@@ -252,7 +252,12 @@ void Dispatcher::dispatchForHost() noexcept {
 
 void Dispatcher::exceptionLeft(const std::exception_ptr& exception) {
     if (const ExceptionHandler handler = exceptionHandler_) // a copy: it may set another one
-        return handler(exception);
+        handler(exception);
+    else
+        endProgram("a slot in a host's loop", exception);
+}
+
+void endProgram(const std::string& where, const std::exception_ptr& exception) {
     std::string what = "of no known type";
     try {
         std::rethrow_exception(exception);
@@ -260,7 +265,7 @@ void Dispatcher::exceptionLeft(const std::exception_ptr& exception) {
         what = error.what();
     } catch (...) { // it stays so
     }
-    logMessage(LogLevel::Critical, "halyard.core", "an exception left a slot in a host's loop: " + what);
+    logMessage(LogLevel::Critical, "halyard.core", "an exception left " + where + ": " + what);
     std::terminate();
 }
 

@@ -3,7 +3,9 @@
 #include "dispatcher.h"
 
 #include <halyard/core/log.h>
+#include <halyard/core/thread.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -21,11 +23,15 @@ class ThreadLoops {
     ThreadLoops() = default;
     ThreadLoops(const ThreadLoops&) = delete;
     ThreadLoops& operator=(const ThreadLoops&) = delete;
-    ~ThreadLoops() { setFirst(nullptr); }
+    ~ThreadLoops() {
+        setFirst(nullptr);
+        if (adopted_ != nullptr)
+            Thread::setCurrent(nullptr);
+    }
 
     Dispatcher& first() {
         if (first_ == nullptr)
-            setFirst(new Dispatcher(nullptr));
+            setFirst(make(nullptr));
         if (first_->facade() == nullptr)
             implicit_.reset(new EventLoop(*first_));
         return *first_;
@@ -34,13 +40,13 @@ class ThreadLoops {
     /// The dispatcher for an EventLoop made by hand: the thread's first, where no other one stands for it yet.
     Dispatcher& forLoop(uv_loop_t* host) {
         if (first_ != nullptr && (host != nullptr || first_->facade() != implicit_.get()))
-            return *new Dispatcher(host);
+            return *make(host);
         if (first_ == nullptr)
-            setFirst(new Dispatcher(host));
+            setFirst(make(host));
         return *first_;
     }
 
-    void end(EventLoop* loop, Dispatcher& dispatcher) noexcept {
+    void end(EventLoop* loop, Dispatcher& dispatcher) {
         if (dispatcher.facade() != loop)
             return;
         if (first_ != &dispatcher) {
@@ -52,8 +58,16 @@ class ThreadLoops {
         }
     }
 
+    void endAll() { setFirst(nullptr); }
+
   private:
-    void setFirst(Dispatcher* first) noexcept {
+    static Dispatcher* make(uv_loop_t* host) {
+        auto* const dispatcher = new Dispatcher(host);
+        dispatcher->setThread(Thread::currentOrNull());
+        return dispatcher;
+    }
+
+    void setFirst(Dispatcher* first) {
         if (first_ != nullptr) {
             first_->addUser(); // what it deletes at its end may still ask for it, and so may we
             Dispatcher::close(first_);
@@ -63,8 +77,14 @@ class ThreadLoops {
         }
         first_ = first;
         Dispatcher::makeCurrent(first);
+        if (first == nullptr || Thread::currentOrNull() != nullptr)
+            return;
+        adopted_.reset(new Thread(Thread::Adopted())); // who has a loop has a Thread
+        Thread::setCurrent(adopted_.get());
+        first->setThread(adopted_.get());
     }
 
+    std::unique_ptr<Thread> adopted_; ///< where the thread is not a Thread's
     Dispatcher* first_ = nullptr;
     std::unique_ptr<EventLoop> implicit_;
 };
@@ -75,6 +95,8 @@ Dispatcher& Dispatcher::current() {
         return static_cast<Dispatcher&>(*current);
     return ThreadLoops::ofThisThread().first();
 }
+
+void Dispatcher::endCurrent() { ThreadLoops::ofThisThread().endAll(); }
 
 EventLoop::EventLoop() : EventLoop(ThreadLoops::ofThisThread().forLoop(nullptr)) {}
 
@@ -111,6 +133,8 @@ bool EventLoop::mayRun(const char* call) const {
 int EventLoop::exec() {
     if (!mayRun("exec"))
         return -1;
+    if (const std::optional<int> code = dispatcher_.quitAhead())
+        return *code;
     struct Level : Dispatcher::ExecLevel {
         explicit Level(Dispatcher& dispatcher) noexcept : Dispatcher::ExecLevel{nullptr}, its(dispatcher) {
             its.enter(*this);

@@ -177,6 +177,8 @@ EventLoop* Object::loop() const noexcept {
     return found;
 }
 
+Thread* Object::thread() const noexcept { return static_cast<Dispatcher*>(executor())->thread(); }
+
 bool FreeConnect::isThere(const void* who, const char* otherwise) {
     if (who == nullptr)
         refuse(otherwise);

@@ -21,6 +21,7 @@ namespace halyard {
 
 class Dispatcher;
 class EventLoop;
+class Thread;
 
 /// Where Object::findChild() looks.
 enum class FindOption : std::uint8_t {
@@ -94,6 +95,9 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
 
     /// The loop that it lives in. Thread-safe.
     EventLoop* loop() const noexcept;
+
+    /// The thread that it lives on; null once that has ended. Thread-safe.
+    Thread* thread() const noexcept;
 
     /// Tells `event` to `receiver` in a coming turn of its loop, unless the receiver dies before; in the order of
     /// posting from each thread, mixed with the queued slots and posted tasks of that thread. False, with a logged
