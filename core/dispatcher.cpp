@@ -298,10 +298,6 @@ void Dispatcher::enter(ExecLevel& level) noexcept {
 void Dispatcher::leave(ExecLevel& level) noexcept {
     level_ = level.outer;
     executing_.store(level_ != nullptr, std::memory_order_relaxed);
-}
-
-void Dispatcher::leave(ExecLevel& level) noexcept {
-    level_ = level.outer;
     if (level_ == nullptr)
         quitting_.reset();
 }

@@ -177,7 +177,11 @@ EventLoop* Object::loop() const noexcept {
     return found;
 }
 
-Thread* Object::thread() const noexcept { return static_cast<Dispatcher*>(executor())->thread(); }
+Thread* Object::thread() const noexcept {
+    Thread* found = nullptr;
+    withDispatcher([&found](const Dispatcher& dispatcher) { found = dispatcher.thread(); });
+    return found;
+}
 
 bool FreeConnect::isThere(const void* who, const char* otherwise) {
     if (who == nullptr)

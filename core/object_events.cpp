@@ -19,7 +19,7 @@ bool refuse(std::string_view sentence) {
 
 } // namespace
 
-/// An event on its way. It goes after its receiver where that has moved to another thread.
+/// An event on its way, which moves with its receiver.
 class Object::PostedEvent final : public Task {
   public:
     PostedEvent(Address& address, std::unique_ptr<Event> event) noexcept
@@ -31,14 +31,10 @@ class Object::PostedEvent final : public Task {
     ~PostedEvent() override { address_->release(); }
 
     void run() override {
-        Object* const receiver = address_->object;
-        if (receiver == nullptr)
-            return;
-        if (receiver->executor() == Executor::current())
+        if (Object* const receiver = address_->object)
             receiver->deliver(*event_);
-        else if (Executor* const home = receiver->executor())
-            home->post(std::make_unique<PostedEvent>(*address_, std::move(event_)));
     }
+    const Tracked* receiver() const noexcept override { return address_->object; }
 
   private:
     Address* address_;
@@ -59,8 +55,7 @@ bool Object::postEvent(Object* receiver, std::unique_ptr<Event> event) {
     if (receiver == nullptr || event == nullptr)
         return refuse(receiver == nullptr ? "Object::postEvent(): there is no receiver"
                                           : "Object::postEvent(): there is no event");
-    if (Executor* const home = receiver->executor())
-        home->post(std::make_unique<PostedEvent>(receiver->address(), std::move(event)));
+    receiver->post(std::make_unique<PostedEvent>(receiver->address(), std::move(event)));
     return true;
 }
 
@@ -90,7 +85,7 @@ bool Object::isFiltered(Event& event) {
     } round(*this);
     for (std::size_t i = extra_->filters.size(); i-- != 0;) {
         const Pointer<Object> filter = extra_->filters[i];
-        if (!filter || filter->executor() != executor())
+        if (!filter || &filter->affinity() != &affinity())
             continue;
         const bool taken = filter->eventFilter(this, event);
         if (taken || !round.watched)
@@ -100,7 +95,7 @@ bool Object::isFiltered(Event& event) {
 }
 
 void Object::installEventFilter(Object* filter) {
-    if (filter == nullptr || filter->executor() != executor()) {
+    if (filter == nullptr || &filter->affinity() != &affinity()) {
         refuse(filter == nullptr ? "Object::installEventFilter(): there is no filter"
                                  : "Object::installEventFilter(): the filter lives on another thread");
         return;

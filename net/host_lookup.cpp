@@ -55,7 +55,7 @@ bool HostLookup::start(std::string name) {
         answer_ = std::move(*known);
         schedule();
     } else {
-        query_ = HostQuery::ask(name_, resolverNow(), *executor(), [this] { dispatch(); });
+        query_ = HostQuery::ask(name_, resolverNow(), *this, [this] { dispatch(); });
     }
     return true;
 }

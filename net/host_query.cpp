@@ -79,23 +79,25 @@ class SignalsBlocked {
 
 /// Goes through the loop of who asked.
 struct HostQuery::Answered final : Task {
-    explicit Answered(std::shared_ptr<HostQuery> its) noexcept : query(std::move(its)) {}
+    explicit Answered(std::shared_ptr<HostQuery> its) noexcept : query(std::move(its)), asker(query->asker_) {}
     void run() override {
         if (const auto answered = std::move(query->answered_))
             answered();
     }
+    const Tracked* receiver() const noexcept override { return query->answered_ ? asker : nullptr; }
     std::shared_ptr<HostQuery> query;
+    const Tracked* asker;
 };
 
 // --- the query, as seen by who asks ---
 
 std::shared_ptr<HostQuery> HostQuery::ask(std::string name, std::shared_ptr<const HostLookup::Resolver> resolver,
-                                          Executor& executor, std::function<void()> answered) {
+                                          const Tracked& asker, std::function<void()> answered) {
     const std::shared_ptr<HostQuery> query(new HostQuery);
     query->pool_ = &ResolverPool::ofThisProcess();
     query->name_ = std::move(name);
     query->resolver_ = std::move(resolver);
-    query->executor_ = &executor;
+    query->asker_ = &asker;
     query->answered_ = std::move(answered);
     query->pool_->add(query);
     return query;
@@ -176,7 +178,7 @@ void ResolverPool::work() {
         HostAnswer result = resolve(*query->resolver_, query->name_);
         lock.lock();
         ++idle_;
-        if (query->executor_ != nullptr) {
+        if (query->asker_ != nullptr) {
             --waitedFor_;
             answer(*query, std::move(result));
         }
@@ -193,7 +195,7 @@ void ResolverPool::answer(HostQuery& query, HostAnswer answer) {
     query.answer_ = std::move(answer);
     query.stage_ = HostQuery::Stage::Answered;
     query.hasAnswer_.notify_all();
-    query.executor_->post(std::make_unique<HostQuery::Answered>(query.shared_from_this()));
+    query.asker_->post(std::make_unique<HostQuery::Answered>(query.shared_from_this()));
 }
 
 bool ResolverPool::wait(HostQuery& query, std::optional<std::chrono::steady_clock::time_point> until) {
@@ -212,7 +214,7 @@ HostAnswer ResolverPool::take(HostQuery& query) {
 
 void ResolverPool::forget(HostQuery& query) {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(query.executor_, nullptr) == nullptr || query.stage_ == HostQuery::Stage::Answered)
+    if (std::exchange(query.asker_, nullptr) == nullptr || query.stage_ == HostQuery::Stage::Answered)
         return;
     if (query.stage_ == HostQuery::Stage::Running)
         --waitedFor_;

@@ -24,9 +24,9 @@ class HostQuery : public std::enable_shared_from_this<HostQuery> {
     static constexpr int maxWaitedFor = 8;
     static constexpr int maxThreads = 64;
 
-    /// Asks. `answered` is called on the thread of `executor`, unless somebody forgot() or took the answer before.
+    /// Asks. `answered` is called on the thread that `asker` lives on, unless somebody forgot() or took the answer before.
     static std::shared_ptr<HostQuery> ask(std::string name, std::shared_ptr<const HostLookup::Resolver> resolver,
-                                          Executor& executor, std::function<void()> answered);
+                                          const Tracked& asker, std::function<void()> answered);
 
     /// Blocks until there is an answer, or `until` (none: for ever). Whether there is.
     bool wait(std::optional<std::chrono::steady_clock::time_point> until);
@@ -50,7 +50,7 @@ class HostQuery : public std::enable_shared_from_this<HostQuery> {
     std::function<void()> answered_; ///< touched on the asking thread only
 
     // Under the lock of the pool.
-    Executor* executor_ = nullptr; ///< null when nobody waits any more
+    const Tracked* asker_ = nullptr; ///< null when nobody waits any more
     std::condition_variable hasAnswer_;
     HostAnswer answer_;
     Stage stage_ = Stage::Queued;

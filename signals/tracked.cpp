@@ -1,7 +1,10 @@
 #include <halyard/signals/tracked.h>
 
+#include <halyard/signals/executor.h>
 #include <halyard/signals/link.h>
 #include <halyard/signals/pointer.h>
+
+#include <utility>
 
 namespace halyard {
 
@@ -32,6 +35,12 @@ void Tracked::endConnections() noexcept {
 void Tracked::clearPointers() noexcept {
     while (pointers_ != nullptr)
         pointers_->leave();
+}
+
+std::unique_ptr<Task> Tracked::post(std::unique_ptr<Task> task) const {
+    const detail::Section section(Affinity::current()); // the executor cannot go meanwhile, nor the object move
+    Executor* const its = executor();
+    return its != nullptr ? its->post(std::move(task)) : std::move(task);
 }
 
 Tracked* Tracked::signalOwner() const noexcept { return detail::Emission::callerOf(*this); }

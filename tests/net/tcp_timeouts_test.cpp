@@ -21,7 +21,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 
 /// A listener that does not answer: its backlog is full.
 struct Silent {

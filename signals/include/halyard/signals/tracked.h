@@ -4,11 +4,13 @@
 #include <halyard/signals/export.h>
 
 #include <atomic>
+#include <memory>
 #include <span>
 
 namespace halyard {
 
 class Executor;
+class Task;
 class SignalBase;
 class PointerBase;
 
@@ -35,6 +37,9 @@ class HALYARD_API Tracked {
     /// Where its queued calls run: the executor of the thread that it lives on; null where that has none.
     /// Thread-safe.
     Executor* executor() const noexcept { return affinity().executor.load(std::memory_order_acquire); }
+
+    /// Hands `task` to that executor; gives it back where there is none, or it has ended. Thread-safe.
+    std::unique_ptr<Task> post(std::unique_ptr<Task> task) const;
 
     /// Whether it lives on the calling thread. Thread-safe.
     bool livesHere() const noexcept { return &affinity() == detail::currentAffinity; }
