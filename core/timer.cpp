@@ -24,6 +24,8 @@ bool Timer::start(Milliseconds interval) {
 }
 
 void Timer::stop() noexcept {
+    if (!isOnItsThread("Timer::stop()"))
+        return;
     active_ = false;
     alarm_.disarm();
 }
@@ -38,6 +40,8 @@ Timer::Milliseconds Timer::remainingTime() const {
 bool Timer::setInterval(Milliseconds interval) {
     if (active_ || interval.count() < 0)
         return start(interval);
+    if (!isOnItsThread("Timer::setInterval()"))
+        return false;
     interval_ = interval;
     return true;
 }

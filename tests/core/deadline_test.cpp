@@ -21,7 +21,6 @@ using namespace halyard;
 using namespace halyard::test;
 using namespace std::chrono_literals;
 
-
 namespace {
 
 static_assert(!std::is_copy_constructible_v<Deadline> && !std::is_move_constructible_v<Deadline>);

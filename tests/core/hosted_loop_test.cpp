@@ -425,3 +425,60 @@ TEST_CASE("an exception out of a slot in a host's loop is logged and ends the pr
     CHECK(::read(said.reader(), text, sizeof text - 1) > 0);
     CHECK(std::string(text).find("of a task") != std::string::npos);
 }
+
+TEST_CASE("an exception out of a slot in a host's loop goes to the handler, and the rest runs in the next turn") {
+    withHost([](Host& host, EventLoop& loop) {
+        std::string order;
+        loop.setExceptionHandler([&](const std::exception_ptr& exception) {
+            try {
+                std::rethrow_exception(exception);
+            } catch (const std::runtime_error& error) {
+                order += error.what();
+            }
+        });
+        Timer timer;
+        timer.timeout.connect([&] {
+            order += 't';
+            timer.stop();
+            throw std::runtime_error("T");
+        });
+        timer.start(0ms);
+        loop.post([&] {
+            order += 'a';
+            throw std::runtime_error("A");
+        });
+        loop.post([&] { order += 'b'; });
+        CHECK(host.runUntil([&] { return order.size() == 5; }));
+        CHECK(order == "aAbtT");
+    });
+}
+
+TEST_CASE("exec and processEvents are refused in a callback of libuv, from inside the loop's own turn") {
+    onFreshThread([] {
+        Logged logged;
+        EventLoop loop;
+        struct Asked {
+            EventLoop* loop;
+            int code = 0;
+            bool ran = true;
+        } asked{&loop};
+        uv_timer_t timer{};
+        uv_timer_init(loop.uvLoop(), &timer);
+        timer.data = &asked;
+        uv_timer_start(
+            &timer,
+            [](uv_timer_t* handle) {
+                Asked& its = *static_cast<Asked*>(handle->data);
+                its.loop->post([] {});
+                its.code = its.loop->exec();
+                its.ran = its.loop->processEvents();
+                uv_close(reinterpret_cast<uv_handle_t*>(handle), nullptr);
+            },
+            0, 0);
+        CHECK(loop.processEvents());
+        CHECK(asked.code == -1);
+        CHECK_FALSE(asked.ran);
+        CHECK(logged.linesWith("callback of libuv") == 2);
+        CHECK_FALSE(loop.processEvents());
+    });
+}

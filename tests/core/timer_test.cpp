@@ -426,12 +426,20 @@ TEST_CASE("singleShots of the same time come in the order of asking") {
     CHECK(order == "abcde");
 }
 
-TEST_CASE("a timer is not started from a foreign thread") {
+TEST_CASE("a timer is neither started nor stopped nor changed from a foreign thread") {
     Logged logged;
     Timer timer;
-    onFreshThread([&] { CHECK_FALSE(timer.start(1ms)); });
+    onFreshThread([&] {
+        CHECK_FALSE(timer.start(1ms));
+        CHECK_FALSE(timer.setInterval(1ms));
+    });
     CHECK_FALSE(timer.isActive());
-    CHECK(logged.linesWith("thread") == 1);
+    CHECK(timer.interval() == 0ms);
+    CHECK(logged.linesWith("thread") == 2);
+    timer.start(1h);
+    onFreshThread([&] { timer.stop(); });
+    CHECK(timer.isActive());
+    CHECK(logged.linesWith("Timer::stop(): the object lives on another thread") == 1);
 }
 
 TEST_CASE("thousands of timers, started, stopped and deleted at random, all do as they are told") {

@@ -28,7 +28,7 @@ class HALYARD_API Timer : public Object {
     /// on a foreign thread.
     bool start(Milliseconds interval);
     bool start() { return start(interval_); }
-    void stop() noexcept;
+    void stop() noexcept; ///< Refused, with a logged sentence, on a foreign thread.
 
     bool isActive() const noexcept { return active_; }
 
@@ -37,7 +37,8 @@ class HALYARD_API Timer : public Object {
 
     Milliseconds interval() const noexcept { return interval_; }
 
-    /// An active timer starts anew with it. False, with a logged sentence, for a negative interval.
+    /// An active timer starts anew with it. False, with a logged sentence, for a negative interval and
+    /// on a foreign thread.
     bool setInterval(Milliseconds interval);
 
     bool isSingleShot() const noexcept { return singleShot_; }
