@@ -2,6 +2,8 @@
 
 #include "dispatcher.h"
 
+#include <utility>
+
 namespace halyard {
 
 Deadline::Clock::time_point Deadline::repeat(Clock::time_point due, std::chrono::milliseconds interval) noexcept {
@@ -14,6 +16,18 @@ Deadline::~Deadline() { disarm(); }
 void Deadline::arm(Clock::time_point when) {
     when_ = when;
     dispatcher().arm(*this);
+}
+
+void Deadline::leaveLoop() noexcept {
+    armAgain_ = isArmed();
+    disarm();
+    Dispatchable::leaveLoop();
+}
+
+void Deadline::joinLoop() {
+    Dispatchable::joinLoop();
+    if (std::exchange(armAgain_, false))
+        arm(when_);
 }
 
 void Deadline::disarm() noexcept { dispatcher().disarm(*this); }

@@ -143,13 +143,27 @@ bool FdNotifier::setEnabled(bool enabled) {
         NotifierHub::leave(*this);
         return true;
     }
+    join();
+    return enabled_;
+}
+
+void FdNotifier::join() {
     const int error = NotifierHub::join(*this);
     enabled_ = error == 0;
     if (error != 0)
         logMessage(LogLevel::Warning, "halyard.core",
                    "FdNotifier: cannot watch descriptor " + std::to_string(descriptor_) + ": " +
                        std::generic_category().message(error));
-    return enabled_;
+}
+
+void FdNotifier::leavingThread() {
+    if (enabled_)
+        NotifierHub::leave(*this);
+}
+
+void FdNotifier::enteredThread() {
+    if (enabled_)
+        join();
 }
 
 } // namespace halyard

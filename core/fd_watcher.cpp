@@ -37,6 +37,11 @@ void FdWatcher::Poll::detach(uv_handle_t* handle) noexcept {
         watcher->unwatch();
 }
 
+void FdWatcher::leaveLoop() noexcept {
+    unwatch();
+    Dispatchable::leaveLoop();
+}
+
 FdWatcher::~FdWatcher() { unwatch(); }
 
 int FdWatcher::watch(int descriptor, std::uint32_t interest) {

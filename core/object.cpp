@@ -183,6 +183,31 @@ Thread* Object::thread() const noexcept {
     return found;
 }
 
+// --- the two halves of a move ---
+
+/// What it and its children have in this thread's loop leaves that. On the thread that they leave.
+void Object::leaveThread() {
+    if (extra_ != nullptr)
+        for (const auto& each : extra_->timers)
+            each->leaveLoop();
+    leavingThread();
+    for (Object* const each : children())
+        each->leaveThread();
+}
+
+/// It joins the loop of the thread that they have come to. On that thread.
+void Object::enterThread() {
+    if (extra_ != nullptr)
+        for (const auto& each : extra_->timers)
+            each->joinLoop();
+    enteredThread();
+    for (Object* const each : children())
+        each->enterThread();
+}
+
+void Object::leavingThread() {}
+void Object::enteredThread() {}
+
 bool FreeConnect::isThere(const void* who, const char* otherwise) {
     if (who == nullptr)
         refuse(otherwise);

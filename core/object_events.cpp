@@ -163,8 +163,8 @@ void Object::IdTimer::dispatch() {
         int id;
         Clock::time_point due;
         ~AfterHandler() {
-            if (!object)
-                return;
+            if (!object || object->executor() != Executor::current())
+                return; // gone, or moved: it goes on there
             for (const auto& each : object->extra_->timers)
                 if (each->id() == id && !each->isArmed())
                     each->arm(repeat(due, each->interval_));

@@ -48,6 +48,12 @@ class Object::IdTimer final : public Deadline {
 
     int id() const noexcept { return id_; }
     void start() { arm(after(interval_)); }
+    void leaveLoop() noexcept override {
+        if (!isArmed()) // its handler runs
+            arm(repeat(when(), interval_));
+        Deadline::leaveLoop();
+    }
+    using Deadline::joinLoop;
 
   private:
     void dispatch() override;

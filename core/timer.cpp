@@ -62,6 +62,8 @@ void Timer::goOff() {
 }
 
 void Timer::slotDone(Deadline::Clock::time_point due) {
+    if (executor() != Executor::current())
+        return; // the slot moved it: it goes on there
     if (deletesItself_) {
         delete this;
         return;
@@ -70,6 +72,14 @@ void Timer::slotDone(Deadline::Clock::time_point due) {
     if (active_ && !alarm_.isArmed())
         alarm_.arm(Deadline::repeat(due, interval_));
 }
+
+void Timer::leavingThread() {
+    if (active_ && !alarm_.isArmed()) // in its own slot
+        alarm_.arm(Deadline::repeat(alarm_.when(), interval_));
+    alarm_.leaveLoop();
+}
+
+void Timer::enteredThread() { alarm_.joinLoop(); }
 
 void Timer::endWith(Object* context) {
     deletesItself_ = true;

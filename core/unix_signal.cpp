@@ -21,7 +21,8 @@ void UnixSignalHandle::detach(uv_handle_t* handle) noexcept {
         reinterpret_cast<uv_signal_t*>(handle)->signal_cb != &onSignal)
         return;
     auto* const ours = reinterpret_cast<UnixSignalHandle*>(handle);
-    ours->owner->handle_ = nullptr;
+    if (ours->owner != nullptr) // else that has moved away
+        ours->owner->handle_ = nullptr;
     ours->close();
 }
 
@@ -31,24 +32,66 @@ void UnixSignalHandle::close() noexcept {
              [](uv_handle_t* closed) { delete reinterpret_cast<UnixSignalHandle*>(closed); });
 }
 
-UnixSignal::UnixSignal(int number, Object* parent) : Object(parent), number_(number) {
+namespace {
+
+class CloseHandle final : public Task {
+  public:
+    explicit CloseHandle(UnixSignalHandle& handle) noexcept : handle_(handle) {}
+    void run() override { handle_.close(); }
+
+  private:
+    UnixSignalHandle& handle_;
+};
+
+} // namespace
+
+UnixSignal::UnixSignal(int number, Object* parent) : Object(parent), number_(number) { watch(); }
+
+void UnixSignal::watch() {
     auto handle = std::make_unique<UnixSignalHandle>();
     handle->owner = this;
     int status = uv_signal_init(dispatcher().uvLoop(), &handle->handle);
     if (status == 0) {
         handle_ = handle.release();
-        status = uv_signal_start(&handle_->handle, &UnixSignalHandle::onSignal, number);
+        status = uv_signal_start(&handle_->handle, &UnixSignalHandle::onSignal, number_);
         if (status == 0)
             return;
         std::exchange(handle_, nullptr)->close();
     }
     logMessage(LogLevel::Warning, "halyard.core",
-               "UnixSignal: cannot watch signal " + std::to_string(number) + ": " + uv_strerror(status));
+               "UnixSignal: cannot watch signal " + std::to_string(number_) + ": " + uv_strerror(status));
 }
 
-UnixSignal::~UnixSignal() {
+UnixSignal::~UnixSignal() { letGo(); }
+
+/// Of the handle, which belongs to the loop that it was made in.
+void UnixSignal::letGo() noexcept {
+    UnixSignalHandle* const its = std::exchange(handle_, nullptr);
+    if (its == nullptr)
+        return;
+    if (its->owner != nullptr)
+        its->close();
+    else
+        dispatcher().post(std::make_unique<CloseHandle>(*its)); // an ending loop closes it itself
+}
+
+void UnixSignal::leavingThread() {
     if (handle_ != nullptr)
-        handle_->close();
+        handle_->owner = nullptr;
+    leaveLoop();
+}
+
+void UnixSignal::enteredThread() {
+    // Only when this loop watches, the old one ends to: meanwhile the signal would do what it does by default.
+    UnixSignalHandle* const before = std::exchange(handle_, nullptr);
+    Dispatcher& old = dispatcher();
+    old.addUser();
+    joinLoop();
+    if (before != nullptr) {
+        watch();
+        old.post(std::make_unique<CloseHandle>(*before)); // an ending loop closes it itself
+    }
+    old.removeUser();
 }
 
 void UnixSignal::dispatch() { received(number_); }

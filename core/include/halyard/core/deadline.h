@@ -32,12 +32,17 @@ class HALYARD_API Deadline : public Dispatchable {
     Deadline() = default;
     ~Deadline() override;
 
+    /// It stays armed for the same time.
+    void leaveLoop() noexcept override;
+    void joinLoop() override;
+
   private:
     friend class DeadlineHeap;
     friend class Dispatcher;
 
     Clock::time_point when_{};
     std::uint32_t heapPlace_ = 0; ///< one more than its place in the heap
+    bool armAgain_ = false;       ///< when it joins its next loop
 };
 
 } // namespace halyard

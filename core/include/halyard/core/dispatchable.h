@@ -33,6 +33,12 @@ class HALYARD_API Dispatchable {
     /// True while a slot, task or timer of the thread runs on behalf of its loop or of a blocking wait.
     bool inDispatch() const noexcept;
 
+    /// The two halves of a move to another thread: leaveLoop() on the one that it leaves, which takes it off all
+    /// lists, then joinLoop() on the one that it has come to, which schedules what was scheduled. Nothing else is
+    /// called in between, but the destructor may be.
+    virtual void leaveLoop() noexcept;
+    virtual void joinLoop();
+
     virtual void dispatch() = 0;
     virtual void slotReturned() {} ///< Emits nothing and throws nothing.
 
@@ -42,7 +48,7 @@ class HALYARD_API Dispatchable {
     friend class Dispatcher;
 
     Dispatcher* dispatcher_;
-    Dispatchable* next_ = nullptr;
+    Dispatchable* next_ = nullptr;      ///< itself where it was scheduled and is between two loops
     Dispatchable** previous_ = nullptr; ///< null while it is in no list
     std::uint32_t turn_ = 0;            ///< the turn that it was scheduled in
     std::uint32_t slotPlace_ = 0;       ///< one more than its place among those that wait for the slot to return

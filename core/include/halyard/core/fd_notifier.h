@@ -32,8 +32,14 @@ class HALYARD_API FdNotifier : public Object {
     /// still watched.
     Signal<int> activated{this};
 
+  protected:
+    void leavingThread() override;
+    void enteredThread() override; ///< Where it cannot be watched there, it is not enabled any more.
+
   private:
     friend class NotifierHub;
+
+    void join();
 
     int descriptor_;
     Type type_;

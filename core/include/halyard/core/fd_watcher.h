@@ -41,6 +41,9 @@ class HALYARD_API FdWatcher : public Dispatchable {
     FdWatcher() = default;
     ~FdWatcher() override;
 
+    /// Ends watching: who moves it watches again.
+    void leaveLoop() noexcept override;
+
     /// What was gathered for this dispatch. Reading it clears it.
     std::uint32_t takeReady() noexcept {
         const std::uint32_t ready = ready_;

@@ -153,6 +153,12 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     virtual void childEvent(ChildEvent& event); ///< Not for the children that it deletes itself when it dies.
     virtual void customEvent(Event& event);     ///< Of a type from Event::User on.
 
+    /// The two halves of moveToThread(), for objects that have something in their thread's loop: called for each
+    /// object that moves, on the thread that it leaves and then on the one that it has come to. They emit nothing and
+    /// throw nothing; an override calls what it overrides.
+    virtual void leavingThread();
+    virtual void enteredThread();
+
     /// Whether the calling thread is the one that it lives on. If not, the log says that `call` is refused.
     bool isOnItsThread(std::string_view call) const;
 
@@ -187,6 +193,8 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     void removeChild(Object& child) noexcept;
     void childHas(Event::Type what, Object& child);
     std::string described() const;
+    void leaveThread();
+    void enterThread();
 
     Object* parent_ = nullptr;
     std::unique_ptr<Extra> extra_;            ///< what most objects have not: children, a name

@@ -59,6 +59,10 @@ class HALYARD_API Timer : public Object {
     /// anything: stop it, start it, delete it.
     Signal<> timeout{this};
 
+  protected:
+    void leavingThread() override;
+    void enteredThread() override; ///< It goes on, and is due when it was.
+
   private:
     void goOff();
     void slotDone(Deadline::Clock::time_point due);
@@ -68,6 +72,8 @@ class HALYARD_API Timer : public Object {
     class Alarm final : public Deadline {
       public:
         explicit Alarm(Timer& timer) noexcept : timer_(timer) {}
+        using Deadline::joinLoop;
+        using Deadline::leaveLoop;
 
       private:
         void dispatch() override { timer_.goOff(); }

@@ -27,9 +27,15 @@ class HALYARD_API UnixSignal : public Object, private Dispatchable {
     /// as the system itself coalesces them.
     Signal<int> received{this};
 
+  protected:
+    void leavingThread() override;
+    void enteredThread() override; ///< What the process receives between the two is not told, and does nothing else.
+
   private:
     friend struct UnixSignalHandle;
     void dispatch() override;
+    void watch();
+    void letGo() noexcept;
 
     int number_;
     UnixSignalHandle* handle_ = nullptr;
