@@ -88,10 +88,12 @@ ByteQueue& ByteQueue::operator=(ByteQueue&& other) noexcept {
 
 void ByteQueue::freeAll() noexcept {
     Segment* each = head_;
+    Segment* const last = tail_;
     head_ = tail_ = nullptr;
     size_ = 0;
-    while (each != nullptr)
+    for (; each != last;)
         Pool::give(std::exchange(each, each->next));
+    Pool::give(last);
 }
 
 ByteQueue::Segment& ByteQueue::newTail(Segment* segment) noexcept {
@@ -185,11 +187,21 @@ std::string ByteQueue::take(std::size_t atMost) {
 }
 
 std::string ByteQueue::takeAll() {
-    if (head_ == nullptr || !isOnePiece())
+    Segment* const only = head_;
+    if (only == nullptr || only != tail_ || only->capacity == 0)
+        return takeAllPieces();
+    struct GiveBack {
+        Segment* segment;
+        ~GiveBack() { Pool::give(segment); }
+    } const afterwards{only};
+    head_ = tail_ = nullptr;
+    return {only->data + only->begin, std::exchange(size_, 0)};
+}
+
+std::string ByteQueue::takeAllPieces() {
+    if (head_ == nullptr || !isOnePiece() || head_->begin != 0)
         return take(size_);
-    // A string that came in whole leaves whole.
-    std::string bytes =
-        head_->capacity == 0 && head_->begin == 0 ? std::move(head_->owned) : std::string(head_->bytes());
+    std::string bytes = std::move(head_->owned); // a string that came in whole leaves whole
     freeAll();
     return bytes;
 }

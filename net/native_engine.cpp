@@ -179,9 +179,17 @@ std::ptrdiff_t NativeEngine::send(std::span<const iovec> from) noexcept {
     message.msg_iov = const_cast<iovec*>(from.data());
     message.msg_iovlen = from.size();
     for (;;) {
-        const ssize_t sent = from.size() == 1
-                                 ? ::send(descriptor_, from.front().iov_base, from.front().iov_len, MSG_NOSIGNAL)
-                                 : ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+        const ssize_t sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+        if (sent >= 0)
+            return sent;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+std::ptrdiff_t NativeEngine::sendPiece(std::string_view bytes) noexcept {
+    for (;;) {
+        const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent >= 0)
             return sent;
         if (errno != EINTR)

@@ -19,6 +19,7 @@ class NativeEngine : public SocketEngine {
     int accept(Endpoint& peer) noexcept override;
     std::ptrdiff_t receive(std::span<std::byte> into) noexcept override;
     std::ptrdiff_t send(std::span<const iovec> from) noexcept override;
+    std::ptrdiff_t sendPiece(std::string_view bytes) noexcept override;
     std::ptrdiff_t sendFile(int file, std::int64_t offset, std::size_t length) noexcept override;
     void shutdownSend() noexcept override;
     int takeError() noexcept override;

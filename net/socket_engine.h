@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 struct iovec;
 
@@ -41,6 +42,7 @@ class SocketEngine : public FdWatcher {
     /// Bytes received; 0 when the peer has ended its side.
     virtual std::ptrdiff_t receive(std::span<std::byte> into) noexcept = 0;
     virtual std::ptrdiff_t send(std::span<const iovec> from) noexcept = 0;
+    virtual std::ptrdiff_t sendPiece(std::string_view bytes) noexcept = 0; ///< As send(), for what stands together.
     /// As send(), from a file; 0 where the file has nothing there.
     virtual std::ptrdiff_t sendFile(int file, std::int64_t offset, std::size_t length) noexcept = 0;
     virtual void shutdownSend() noexcept = 0;

@@ -17,6 +17,8 @@ namespace halyard {
 StreamSocket::StreamSocket(Object* parent) : Object(parent) {}
 
 StreamSocket::~StreamSocket() {
+    if (inReadyRead_ != nullptr)
+        *inReadyRead_ = true;
     if (engine_ == nullptr || state_ == SocketState::Bound || cause_ != 0)
         return;
     if (!output_.empty())

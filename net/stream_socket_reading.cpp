@@ -23,7 +23,7 @@ void StreamSocket::receive() {
         ++receptions_;
         if (timeouts_ != nullptr)
             timeouts_->touch(SocketTimeouts::Reading);
-        if (!inReadyRead_)
+        if (inReadyRead_ == nullptr)
             tellReadyRead();
         else if (isFull())
             observe();
@@ -49,7 +49,7 @@ void StreamSocket::receiveRest() {
     if (input_.size() != before) {
         ++receptions_;
         const Still still(*this);
-        if (!inReadyRead_)
+        if (inReadyRead_ == nullptr)
             tellReadyRead();
         if (!still || state_ != SocketState::Connected)
             return;
@@ -61,18 +61,20 @@ void StreamSocket::receiveRest() {
 }
 
 void StreamSocket::tellReadyRead() {
+    // Every message comes by here, and a guarded pointer would cost it more than this.
     struct Telling {
-        explicit Telling(StreamSocket& socket) noexcept : self(&socket) { socket.inReadyRead_ = true; }
+        explicit Telling(StreamSocket& socket) noexcept : self(socket) { self.inReadyRead_ = &isGone; }
         Telling(const Telling&) = delete;
         Telling& operator=(const Telling&) = delete;
         ~Telling() {
-            if (self)
-                self->inReadyRead_ = false;
+            if (!isGone)
+                self.inReadyRead_ = nullptr;
         }
-        Pointer<StreamSocket> self;
+        StreamSocket& self;
+        bool isGone = false;
     } const telling(*this);
     readyRead();
-    if (!telling.self)
+    if (telling.isGone)
         return;
     input_.shrink();
     if (isFull())

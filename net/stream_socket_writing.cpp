@@ -12,11 +12,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 namespace halyard {
 
-bool StreamSocket::mayWrite(std::string_view call) {
+bool StreamSocket::mayWriteAfterAll(std::string_view call) {
     if (!isOnItsThread(call))
         return false;
     const bool isOpen = state_ != SocketState::Unconnected && state_ != SocketState::Bound;
@@ -39,32 +38,32 @@ bool StreamSocket::mayTransmit() const noexcept {
 std::ptrdiff_t StreamSocket::write(std::string_view data) {
     if (!mayWrite("write() to a socket"))
         return -1;
-    const auto size = static_cast<std::ptrdiff_t>(data.size());
     if (output_.empty() && !data.empty() && mayTransmit()) {
-        if (engine_->inDispatch()) {
-            engine_->scheduleSlotReturned();
-        } else {
-            const iovec bytes{const_cast<char*>(data.data()), data.size()};
-            const std::ptrdiff_t sent = engine_->send({&bytes, 1});
-            engine_->schedule(); // bytesWritten, or the end of the connection
-            if (sent >= 0) {
-                unreported_ += static_cast<std::size_t>(sent);
-                data.remove_prefix(static_cast<std::size_t>(sent));
-            } else if (sent != -EAGAIN) {
-                // What the peer sent before it broke the connection is still to be read: that comes first.
-                cause_ = static_cast<int>(-sent);
-                return size;
-            }
-            if (data.empty())
-                return size;
-            output_.append(data);
-            setSendBlocked(true);
-            outputGrew();
-            return size;
-        }
+        if (!engine_->inDispatch())
+            return writeThrough(data);
+        engine_->scheduleSlotReturned();
     }
     output_.append(data);
     outputGrew();
+    return static_cast<std::ptrdiff_t>(data.size());
+}
+
+/// Sends at once; only what the kernel does not take is copied.
+std::ptrdiff_t StreamSocket::writeThrough(std::string_view data) {
+    const auto size = static_cast<std::ptrdiff_t>(data.size());
+    const std::ptrdiff_t sent = engine_->sendPiece(data);
+    engine_->schedule(); // bytesWritten, or the end of the connection
+    if (sent == size) {
+        unreported_ += data.size();
+    } else if (sent < 0 && sent != -EAGAIN) {
+        cause_ = static_cast<int>(-sent); // what the peer sent before it broke the connection is told first
+    } else {
+        const auto taken = static_cast<std::size_t>(std::max<std::ptrdiff_t>(sent, 0));
+        unreported_ += taken;
+        output_.append(data.substr(taken));
+        setSendBlocked(true);
+        outputGrew();
+    }
     return size;
 }
 
@@ -178,7 +177,7 @@ void StreamSocket::setSendBlocked(bool blocked) noexcept {
 }
 
 void StreamSocket::engineSlotReturned() noexcept {
-    if (engine_ == nullptr || !mayTransmit() || output_.empty() || sendBlocked_)
+    if (output_.empty() || sendBlocked_ || engine_ == nullptr || !mayTransmit())
         return;
     transmitQueued();
     // Whoever wants to hear of it has connected by now: without that, a message costs no turn of its own.
@@ -227,8 +226,8 @@ void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
 
 void StreamSocket::setWriteBufferLimit(std::size_t bytes) { outputLimit_ = bytes != 0 ? bytes : unlimited; }
 
-void StreamSocket::outputGrew() {
-    if (output_.memory() < highWater_ || full_)
+void StreamSocket::outputIsFull() {
+    if (full_)
         return;
     full_ = tellFull_ = true;
     engine_->schedule();

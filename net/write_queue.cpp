@@ -12,6 +12,12 @@
 
 namespace halyard {
 
+namespace {
+
+constexpr std::size_t atOnce = 4 * 1024 * 1024; // of files, until it is the turn of other sockets
+
+} // namespace
+
 /// A piece of a file, and how many of the queued bytes go before it, counted from the file before.
 struct WriteQueue::File {
     File(int descriptor, std::int64_t at, std::size_t length, std::size_t after) noexcept
@@ -48,25 +54,33 @@ std::size_t WriteQueue::sizeWithFiles() const noexcept {
     return sum;
 }
 
+std::size_t WriteQueue::sendBytes(SocketEngine& engine, int& error) noexcept {
+    error = 0;
+    if (bytes_.empty() || !bytes_.isOnePiece())
+        return sendPieces(engine, bytes_.size(), error);
+    const std::size_t all = bytes_.size();
+    const std::ptrdiff_t sent = engine.sendPiece(bytes_.front());
+    if (sent == static_cast<std::ptrdiff_t>(all)) {
+        bytes_.clear();
+        return all;
+    }
+    error = sent < 0 ? static_cast<int>(-sent) : EAGAIN;
+    return sent > 0 ? bytes_.skip(static_cast<std::size_t>(sent)) : 0;
+}
+
 /// The first `count` of the bytes.
-std::size_t WriteQueue::sendBytes(SocketEngine& engine, std::size_t count, int& error) noexcept {
+std::size_t WriteQueue::sendPieces(SocketEngine& engine, std::size_t count, int& error) noexcept {
     error = 0;
     std::size_t total = 0;
     while (total != count) {
         std::array<iovec, 64> vectors;
-        std::size_t used = 1;
+        auto used = static_cast<std::size_t>(bytes_.gather(vectors));
         std::size_t offered = 0;
-        if (bytes_.isOnePiece()) {
-            offered = count - total;
-            vectors[0] = {const_cast<char*>(bytes_.front().data()), offered};
-        } else {
-            used = static_cast<std::size_t>(bytes_.gather(vectors));
-            for (std::size_t i = 0; i != used; ++i) {
-                vectors[i].iov_len = std::min(vectors[i].iov_len, count - total - offered);
-                offered += vectors[i].iov_len;
-                if (offered == count - total)
-                    used = i + 1;
-            }
+        for (std::size_t i = 0; i != used; ++i) {
+            vectors[i].iov_len = std::min(vectors[i].iov_len, count - total - offered);
+            offered += vectors[i].iov_len;
+            if (offered == count - total)
+                used = i + 1;
         }
         const std::ptrdiff_t sent = engine.send(std::span(vectors).first(used));
         if (sent < 0) {
@@ -87,14 +101,18 @@ std::size_t WriteQueue::sendAll(SocketEngine& engine, int& error) noexcept {
     std::size_t total = 0;
     while (files_ != nullptr) {
         File& file = files_->all.front();
-        const std::size_t before = sendBytes(engine, file.bytesBefore, error);
+        const std::size_t before = sendPieces(engine, file.bytesBefore, error);
         total += before;
         file.bytesBefore -= before;
         files_->bytesBefore -= before;
         if (error != 0)
             return total;
         while (file.left != 0) {
-            const std::ptrdiff_t sent = engine.sendFile(file.fd, file.offset, file.left);
+            if (total >= atOnce) {
+                error = EAGAIN; // a peer that takes all there is shall not hold up the others
+                return total;
+            }
+            const std::ptrdiff_t sent = engine.sendFile(file.fd, file.offset, std::min(file.left, atOnce));
             if (sent <= 0) {
                 error = sent == 0 ? ENODATA : static_cast<int>(-sent);
                 return total;
@@ -107,7 +125,7 @@ std::size_t WriteQueue::sendAll(SocketEngine& engine, int& error) noexcept {
         if (files_->all.empty())
             files_.reset();
     }
-    return total + sendBytes(engine, bytes_.size(), error);
+    return total + sendBytes(engine, error);
 }
 
 } // namespace halyard

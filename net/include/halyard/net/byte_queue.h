@@ -110,6 +110,7 @@ class HALYARD_API ByteQueue {
     class Pool;
 
     void freeAll() noexcept;
+    std::string takeAllPieces();
     void appendPieces(std::string_view bytes);
     std::string_view frontBehindEmpty() const noexcept;
     std::size_t skipPart(std::size_t bytes) noexcept;

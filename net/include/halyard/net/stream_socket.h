@@ -239,13 +239,24 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void finish(Ending how);
 
     std::ptrdiff_t writeOwned(std::string& owned);
-    bool mayWrite(std::string_view call);
+    /// Whether a write is taken; else it is refused. Nearly always the first look is enough.
+    bool mayWrite(std::string_view call) {
+        return (state_ == SocketState::Connected && !writeEnds_ && output_.memory() < outputLimit_ &&
+                executor() == Executor::current()) ||
+               mayWriteAfterAll(call);
+    }
+    bool mayWriteAfterAll(std::string_view call);
+    std::ptrdiff_t writeThrough(std::string_view data);
     bool mayTransmit() const noexcept;
     void transmitQueued() noexcept;
     void transmitSoon();
     void setSendBlocked(bool blocked) noexcept;
     void endWriting() noexcept;
-    void outputGrew();
+    void outputGrew() {
+        if (output_.memory() >= highWater_)
+            outputIsFull();
+    }
+    void outputIsFull();
     bool hasDrained() const noexcept { return full_ && output_.memory() <= lowWater_; }
     void reportWritten();
     void tellWriteBuffer();
@@ -283,13 +294,13 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::uint32_t connection_ = 0; ///< counts the connections that this socket has been about
     std::uint32_t receptions_ = 0; ///< counts what waits wait for
     std::uint32_t reports_ = 0;
+    bool* inReadyRead_ = nullptr; ///< while its slots run: what becomes true where they delete the socket
     SocketState state_ = SocketState::Unconnected;
-    bool suspended_ : 1 = false;   ///< a pending connection: nobody could hear its readyRead yet
-    bool paused_ : 1 = false;      ///< by the user
-    bool inReadyRead_ : 1 = false; ///< its slots run
-    bool leaving_ : 1 = false;     ///< ends when the output is empty
-    bool sendBlocked_ : 1 = false; ///< the kernel took less than it was offered
+    bool suspended_ : 1 = false; ///< a pending connection: nobody could hear its readyRead yet
+    bool paused_ : 1 = false;    ///< by the user
     bool peerHasEnded_ : 1 = false;
+    bool leaving_ : 1 = false;      ///< ends when the output is empty
+    bool sendBlocked_ : 1 = false;  ///< the kernel took less than it was offered
     bool readFinished_ : 1 = false; ///< readChannelFinished was emitted
     bool writeEnds_ : 1 = false;    ///< shutdownWrite() was called
     bool writeEnded_ : 1 = false;   ///< and the kernel was told

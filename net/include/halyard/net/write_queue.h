@@ -44,7 +44,7 @@ class HALYARD_API WriteQueue {
     /// EAGAIN where the rest has to wait, and else the errno of what broke the connection (ENODATA: a file is shorter
     /// than it was said to be).
     std::size_t sendTo(SocketEngine& engine, int& error) noexcept {
-        return files_ == nullptr ? sendBytes(engine, bytes_.size(), error) : sendAll(engine, error);
+        return files_ == nullptr ? sendBytes(engine, error) : sendAll(engine, error);
     }
 
   private:
@@ -55,7 +55,8 @@ class HALYARD_API WriteQueue {
     };
 
     std::size_t sizeWithFiles() const noexcept;
-    std::size_t sendBytes(SocketEngine& engine, std::size_t count, int& error) noexcept;
+    std::size_t sendBytes(SocketEngine& engine, int& error) noexcept;
+    std::size_t sendPieces(SocketEngine& engine, std::size_t count, int& error) noexcept;
     std::size_t sendAll(SocketEngine& engine, int& error) noexcept;
 
     ByteQueue bytes_;
