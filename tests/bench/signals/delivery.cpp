@@ -44,7 +44,7 @@ void takeReceiversProcessor() {
 }
 
 double timeBurst(const Run& run, Arrivals& arrivals, const std::function<void(std::size_t events)>& send) {
-    constexpr std::size_t burst = 100'000;
+    constexpr std::size_t burst = 50'000;
     return run.batched(
         burst, [] {},
         [&] {
