@@ -159,8 +159,8 @@ class Dispatcher final : public Executor {
     std::uint32_t running_ = 0; ///< slots, tasks and timers on the stack
     ExecLevel* level_ = nullptr;
     std::atomic<bool> executing_ = false; ///< a level, or a turn, is on the stack
-    std::optional<int> quitting_;        ///< all levels, with this code
-    std::atomic<std::size_t> users_ = 0; ///< those that outlive its thread may go on any
+    std::optional<int> quitting_;         ///< all levels, with this code
+    std::atomic<std::size_t> users_ = 0;  ///< those that outlive its thread may go on any
 
     // What there is to do.
     std::atomic<Task*> inbox_ = nullptr; ///< posted, the last first

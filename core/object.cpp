@@ -57,14 +57,6 @@ Object::~Object() {
     }
 }
 
-/// Calls `use` with what runs the loop of its thread, from any thread; not at all where that has ended.
-template <class Use>
-void Object::withDispatcher(Use use) const {
-    const detail::Section section(detail::Affinity::current()); // it does not end meanwhile
-    if (auto* const dispatcher = static_cast<Dispatcher*>(executor()))
-        use(*dispatcher);
-}
-
 Object::Extra& Object::extra() {
     if (extra_ == nullptr)
         extra_ = std::make_unique<Extra>();
@@ -182,31 +174,6 @@ Thread* Object::thread() const noexcept {
     withDispatcher([&found](const Dispatcher& dispatcher) { found = dispatcher.thread(); });
     return found;
 }
-
-// --- the two halves of a move ---
-
-/// What it and its children have in this thread's loop leaves that. On the thread that they leave.
-void Object::leaveThread() {
-    if (extra_ != nullptr)
-        for (const auto& each : extra_->timers)
-            each->leaveLoop();
-    leavingThread();
-    for (Object* const each : children())
-        each->leaveThread();
-}
-
-/// It joins the loop of the thread that they have come to. On that thread.
-void Object::enterThread() {
-    if (extra_ != nullptr)
-        for (const auto& each : extra_->timers)
-            each->joinLoop();
-    enteredThread();
-    for (Object* const each : children())
-        each->enterThread();
-}
-
-void Object::leavingThread() {}
-void Object::enteredThread() {}
 
 bool FreeConnect::isThere(const void* who, const char* otherwise) {
     if (who == nullptr)

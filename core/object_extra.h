@@ -1,5 +1,7 @@
 #pragma once
 
+#include "dispatcher.h"
+
 #include <halyard/core/deadline.h>
 #include <halyard/core/object.h>
 
@@ -62,5 +64,13 @@ class Object::IdTimer final : public Deadline {
     int id_;
     std::chrono::milliseconds interval_;
 };
+
+/// Calls `use` with what runs the loop of its thread, from any thread; not at all where that has ended.
+template <class Use>
+void Object::withDispatcher(Use use) const {
+    const detail::Section section(detail::Affinity::current()); // it does not end meanwhile
+    if (auto* const dispatcher = static_cast<Dispatcher*>(executor()))
+        use(*dispatcher);
+}
 
 } // namespace halyard

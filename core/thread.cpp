@@ -34,6 +34,7 @@ struct Thread::State {
     std::thread thread;       ///< whoever waits first joins it
     std::thread::id id;
     EventLoop* loop = nullptr; ///< while it runs
+    detail::Affinity* affinity = nullptr;
     std::optional<int> exitWhenThere;
     int exitCode = 0;
 
@@ -53,6 +54,7 @@ Thread::Thread(Adopted) : state_(std::make_shared<State>()) {
     state_->object = this;
     state_->phase = State::Phase::Running;
     state_->id = std::this_thread::get_id();
+    state_->affinity = &affinity();
 }
 
 Thread::~Thread() {
@@ -111,6 +113,7 @@ void Thread::main(const std::shared_ptr<State>& state) {
         EventLoop* const loop = EventLoop::current();
         const std::lock_guard lock(state->mutex);
         state->loop = loop;
+        state->affinity = &detail::Affinity::current();
         if (state->exitWhenThere)
             static_cast<Dispatcher*>(loop->executor())->exitAll(*state->exitWhenThere);
         state->phase = State::Phase::Running;
@@ -198,6 +201,11 @@ bool Thread::isFinished() const {
 int Thread::exitCode() const {
     const std::lock_guard lock(state_->mutex);
     return state_->exitCode;
+}
+
+detail::Affinity* Thread::affinityNow() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->phase == State::Phase::Running ? state_->affinity : nullptr;
 }
 
 EventLoop* Thread::eventLoop() const {

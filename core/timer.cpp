@@ -62,7 +62,7 @@ void Timer::goOff() {
 }
 
 void Timer::slotDone(Deadline::Clock::time_point due) {
-    if (executor() != Executor::current())
+    if (!livesHere())
         return; // the slot moved it: it goes on there
     if (deletesItself_) {
         delete this;

@@ -24,7 +24,8 @@ class HostQuery : public std::enable_shared_from_this<HostQuery> {
     static constexpr int maxWaitedFor = 8;
     static constexpr int maxThreads = 64;
 
-    /// Asks. `answered` is called on the thread that `asker` lives on, unless somebody forgot() or took the answer before.
+    /// Asks. `answered` is called on the thread that `asker` lives on, unless somebody forgot() or took the answer
+    /// before.
     static std::shared_ptr<HostQuery> ask(std::string name, std::shared_ptr<const HostLookup::Resolver> resolver,
                                           const Tracked& asker, std::function<void()> answered);
 

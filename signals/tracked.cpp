@@ -45,9 +45,15 @@ std::unique_ptr<Task> Tracked::post(std::unique_ptr<Task> task) const {
 
 Tracked* Tracked::signalOwner() const noexcept { return detail::Emission::callerOf(*this); }
 
-void Tracked::moveTo(Affinity& thread, std::span<Tracked* const> objects) noexcept {
+std::unique_ptr<Task> Tracked::moveTo(Affinity& thread, std::span<Tracked* const> objects,
+                                      std::unique_ptr<Task> first) noexcept {
     Affinity& before = Affinity::current();
     const detail::StoppedWorld world;
+    Executor* const to = thread.executor.load();
+    if (to != nullptr)
+        first = to->post(std::move(first));
+    if (first != nullptr)
+        return first;
     for (Tracked* const each : objects) {
         thread.enter();
         before.leave();
@@ -55,10 +61,9 @@ void Tracked::moveTo(Affinity& thread, std::span<Tracked* const> objects) noexce
         for (Link* link = each->incoming_; link != nullptr; link = link->next)
             link->locate();
     }
-    Executor* const from = before.executor.load();
-    Executor* const to = thread.executor.load();
-    if (from != nullptr && to != nullptr && from != to)
+    if (Executor* const from = before.executor.load(); from != nullptr)
         from->moveTasks(*to);
+    return nullptr;
 }
 
 // Not inline: compilers that see a list of variables of the stack suspect them to stay in it.

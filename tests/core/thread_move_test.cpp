@@ -1,4 +1,5 @@
-// The two halves of a move to another thread, each on its own thread, there and back.
+// To another thread, and back.
+#include <halyard/core/event.h>
 #include <halyard/core/fd_notifier.h>
 #include <halyard/core/object.h>
 #include <halyard/core/thread.h>
@@ -8,6 +9,7 @@
 #include "pipe.h"
 
 #include <doctest/doctest.h>
+#include <logged.h>
 #include <pump.h>
 
 #include <chrono>
@@ -15,21 +17,14 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <numeric>
+#include <vector>
 
 using namespace halyard;
 using namespace halyard::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// Opens what only a move may call.
-template <class Base>
-struct Movable : Base {
-    using Base::Base;
-    using Base::enteredThread;
-    using Base::leavingThread;
-    using Base::setExecutor;
-};
 
 void onThread(Thread& thread, const std::function<void()>& what) {
     std::promise<void> done;
@@ -41,26 +36,26 @@ void onThread(Thread& thread, const std::function<void()>& what) {
 }
 
 /// Takes the object to another thread for the time of `there`, and back.
-template <class Movable>
-void visit(Movable& object, const std::function<void()>& there) {
+void visit(Object& object, const std::function<void()>& there) {
     Thread thread;
     thread.start();
-    Executor* const home = Executor::current();
-    object.leavingThread();
+    Thread* const home = Thread::current();
+    REQUIRE(object.moveToThread(&thread));
+    CHECK_FALSE(object.livesHere());
+    CHECK(object.thread() == &thread);
     onThread(thread, [&] {
-        object.setExecutor(Executor::current());
-        object.enteredThread();
+        CHECK(object.livesHere());
         there();
-        object.leavingThread();
-        object.setExecutor(home);
+        CHECK(object.moveToThread(home));
     });
-    object.enteredThread();
+    CHECK(object.livesHere());
+    pumpIdle(2); // it joins the loop here in the next turn
 }
 
 } // namespace
 
 TEST_CASE("a timer that moves keeps its time, and goes off where it lives") {
-    Movable<Timer> timer;
+    Timer timer;
     Thread* where = nullptr;
     timer.timeout.connect([&] { where = Thread::current(); });
     SUBCASE("the time") {
@@ -111,7 +106,7 @@ TEST_CASE("a timer that moves keeps its time, and goes off where it lives") {
 
 TEST_CASE("a notifier that moves watches where it lives") {
     const Pipe pipe;
-    Movable<FdNotifier> notifier(pipe.reader(), FdNotifier::Read);
+    FdNotifier notifier(pipe.reader(), FdNotifier::Read);
     Thread* where = nullptr;
     notifier.activated.connect([&](int) {
         pipe.drain();
@@ -134,9 +129,10 @@ TEST_CASE("a notifier that moves watches where it lives") {
 }
 
 TEST_CASE("a Unix signal that moves is told where it lives, and never does what it does by default") {
-    Movable<UnixSignal> signal(SIGUSR2);
+    UnixSignal signal(SIGUSR2);
     Thread* where = nullptr;
     signal.received.connect([&](int) { where = Thread::current(); });
+    Thread* const home = Thread::current();
     visit(signal, [&] {
         CHECK(signal.isValid());
         ::raise(SIGUSR2);
@@ -144,9 +140,64 @@ TEST_CASE("a Unix signal that moves is told where it lives, and never does what 
     });
     ::raise(SIGUSR2);
     CHECK(pumpUntil([&] { return where == Thread::current(); }));
-    signal.leavingThread();
+    Thread other;
+    other.start();
+    REQUIRE(signal.moveToThread(&other));
     ::raise(SIGUSR2); // would end this program
-    signal.enteredThread();
-    CHECK(signal.isValid());
+    onThread(other, [&] {
+        CHECK(signal.isValid());
+        CHECK(signal.moveToThread(home));
+    });
     pumpIdle();
+    CHECK(signal.isValid());
+}
+
+TEST_CASE("what is posted and queued for an object goes with it, in order, and so does its deletion") {
+    struct Receiver : Object {
+        void customEvent(Event& event) override { seen->push_back(static_cast<int>(event.type()) - Event::User); }
+        void hear(int n) { seen->push_back(n); }
+        std::vector<int>* seen = nullptr;
+    };
+    std::vector<int> seen;
+    Signal<int> changed;
+    auto* const receiver = new Receiver;
+    Object* const child = new Object(receiver);
+    receiver->seen = &seen;
+    changed.connect(receiver, &Receiver::hear, ConnectionType::Queued);
+    Thread thread;
+    thread.start();
+    for (int i = 0; i != 20; i += 2) {
+        changed(i);
+        Object::postEvent(receiver, std::make_unique<Event>(static_cast<Event::Type>(Event::User + i + 1)));
+    }
+    receiver->deleteLater();
+    std::promise<void> gone;
+    receiver->destroyed.connect([&](Object*) { gone.set_value(); });
+    REQUIRE(receiver->moveToThread(&thread));
+    CHECK(child->thread() == &thread);
+    REQUIRE(gone.get_future().wait_for(patience()) == std::future_status::ready);
+    thread.quit();
+    thread.wait();
+    std::vector<int> expected(20);
+    std::iota(expected.begin(), expected.end(), 0);
+    CHECK(seen == expected);
+    CHECK(changed.connectionCount() == 0);
+}
+
+TEST_CASE("a move that cannot be is refused with a sentence") {
+    Logged logged;
+    Object parent;
+    auto* const child = new Object(&parent);
+    Thread thread;
+    CHECK_FALSE(parent.moveToThread(nullptr));
+    CHECK(logged.linesWith("there is no thread") == 1);
+    CHECK_FALSE(parent.moveToThread(&thread));
+    CHECK(logged.linesWith("the thread does not run") == 1);
+    thread.start();
+    CHECK_FALSE(child->moveToThread(&thread));
+    CHECK(logged.linesWith("the object has a parent") == 1);
+    onThread(thread, [&] { CHECK_FALSE(parent.moveToThread(&thread)); });
+    CHECK(logged.linesWith("only its own thread") == 1);
+    CHECK(parent.moveToThread(Thread::current()));
+    CHECK(parent.livesHere());
 }

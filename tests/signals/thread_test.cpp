@@ -38,7 +38,10 @@ struct Listener : Tracked {
         detail::Affinity* there = nullptr;
         worker.call([&] { there = &detail::Affinity::current(); });
         Tracked* const all[] = {&object};
-        moveTo(*there, all);
+        struct Nothing final : Task {
+            void run() override {}
+        };
+        CHECK(moveTo(*there, all, std::make_unique<Nothing>()) == nullptr);
     }
 
     Ints heard;

@@ -93,6 +93,12 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     /// loop, in that loop; asked for outside any slot, in the next turn. Asking twice is asking once. Thread-safe.
     void deleteLater();
 
+    /// Takes it and what is below it to another thread that runs: its timers and what else it has in the loop, its
+    /// connections, and what is posted to it, in order. Only on the thread that it lives on: from when it returns
+    /// true, only the other one may use it. False, with a logged sentence: a null thread, one that does not run, a
+    /// parent, the wrong thread, an object that is being destroyed. True where it lives there already.
+    bool moveToThread(Thread* thread);
+
     /// The loop that it lives in. Thread-safe.
     EventLoop* loop() const noexcept;
 
@@ -166,6 +172,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     struct Extra;
     struct Address;
     class PostedEvent;
+    class Arrival;
     class IdTimer;
 
     template <class T>
@@ -193,6 +200,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     void removeChild(Object& child) noexcept;
     void childHas(Event::Type what, Object& child);
     std::string described() const;
+    void depart(std::vector<Tracked*>& all, Arrival& arrival);
     void leaveThread();
     void enterThread();
 
@@ -201,6 +209,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     std::atomic<Address*> address_ = nullptr; ///< by which posted events find it, or that it is gone
     std::uint32_t placeInParent_ = 0;
     bool dying_ = false;
+    bool arriving_ = false; ///< has moved to this thread and not joined its loop yet
     std::atomic<bool> deletionAsked_ = false;
 };
 

@@ -73,6 +73,9 @@ class HALYARD_API Thread : public Object {
     struct Adopted {};
     explicit Thread(Adopted);
 
+    friend class Object;
+    detail::Affinity* affinityNow() const; ///< where objects live that live on it; null where it does not run
+
     static void main(const std::shared_ptr<State>& state);
     static Thread* currentOrNull() noexcept;
     static void setCurrent(Thread* thread) noexcept;

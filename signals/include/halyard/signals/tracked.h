@@ -61,8 +61,10 @@ class HALYARD_API Tracked {
     Tracked* signalOwner() const noexcept;
 
     /// Takes objects that live on this thread to another one, with their connections and with the calls that are
-    /// queued for them, in their order.
-    static void moveTo(detail::Affinity& thread, std::span<Tracked* const> objects) noexcept;
+    /// queued for them, in their order. `first` runs there before those. Null; or `first`, and nothing has moved,
+    /// where the thread has no executor that takes it.
+    static std::unique_ptr<Task> moveTo(detail::Affinity& thread, std::span<Tracked* const> objects,
+                                        std::unique_ptr<Task> first) noexcept;
     detail::Affinity& affinity() const noexcept { return *affinity_.load(std::memory_order_relaxed); }
 
     /// While true, no signal that this object owns reaches any slot.

@@ -1,0 +1,114 @@
+// From one thread to another.
+#include "dispatcher.h"
+#include "object_extra.h"
+
+#include <halyard/core/log.h>
+#include <halyard/core/thread.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace halyard {
+
+/// Runs on the new thread before anything that is queued for the objects: what they have in a loop joins that one.
+class Object::Arrival final : public Task {
+  public:
+    Arrival() = default;
+    Arrival(const Arrival&) = delete;
+    Arrival& operator=(const Arrival&) = delete;
+    ~Arrival() override {
+        for (const Guest& each : guests_)
+            each.address->release();
+    }
+
+    void add(Object& object) {
+        guests_.push_back({&object.address(), object.deletionAsked_});
+        guests_.back().address->keep();
+    }
+    void run() override {
+        for (const Guest& each : guests_) {
+            Object* const object = each.address->object;
+            if (object == nullptr)
+                continue;
+            object->enterThread();
+            if (each.isDoomed)
+                object->withDispatcher([object](Dispatcher& dispatcher) { dispatcher.deleteLater(object); });
+        }
+    }
+    const Tracked* receiver() const noexcept override {
+        for (const Guest& each : guests_)
+            if (const Object* const object = each.address->object)
+                return object;
+        return nullptr;
+    }
+
+  private:
+    struct Guest {
+        Address* address;
+        bool isDoomed; ///< the loop that it leaves was asked to delete it
+    };
+    std::vector<Guest> guests_;
+};
+
+bool Object::moveToThread(Thread* thread) {
+    detail::Affinity* const there = thread != nullptr ? thread->affinityNow() : nullptr;
+    const char* const refusal = thread == nullptr    ? "there is no thread"
+                                : there == nullptr   ? "the thread does not run"
+                                : !livesHere()       ? "only its own thread can give the object away"
+                                : parent_ != nullptr ? "the object has a parent, with which it lives"
+                                : dying_             ? "the object is being destroyed"
+                                                     : nullptr;
+    if (refusal != nullptr) {
+        logMessage(LogLevel::Warning, "halyard.core", std::string("Object::moveToThread(): ").append(refusal));
+        return false;
+    }
+    if (there == &affinity())
+        return true;
+    std::vector<Tracked*> all;
+    auto arrival = std::make_unique<Arrival>();
+    depart(all, *arrival);
+    // Once they have moved they are the other thread's, and may be gone.
+    std::unique_ptr<Task> refused = moveTo(*there, all, std::move(arrival));
+    if (refused == nullptr)
+        return true;
+    refused->run(); // which brings them back into this loop
+    logMessage(LogLevel::Warning, "halyard.core", "Object::moveToThread(): the thread is ending");
+    return false;
+}
+
+/// It, and what is below it, leaves this thread's loop.
+void Object::depart(std::vector<Tracked*>& all, Arrival& arrival) {
+    all.push_back(this);
+    arrival.add(*this);
+    leaveThread();
+    if (deletionAsked_)
+        withDispatcher([this](Dispatcher& dispatcher) { dispatcher.forgetDeletion(this); });
+    for (Object* const each : children())
+        each->depart(all, arrival);
+}
+
+/// What it has in this thread's loop leaves that.
+void Object::leaveThread() {
+    if (std::exchange(arriving_, true))
+        return; // it has not even joined it
+    if (extra_ != nullptr)
+        for (const auto& each : extra_->timers)
+            each->leaveLoop();
+    leavingThread();
+}
+
+/// It joins the loop of the thread that it has come to.
+void Object::enterThread() {
+    if (!std::exchange(arriving_, false))
+        return;
+    if (extra_ != nullptr)
+        for (const auto& each : extra_->timers)
+            each->joinLoop();
+    enteredThread();
+}
+
+void Object::leavingThread() {}
+void Object::enteredThread() {}
+
+} // namespace halyard
