@@ -68,6 +68,18 @@ void StreamSocket::connecting(int result) {
     setState(SocketState::Connecting);
 }
 
+/// An exception that leaves a slot skips the rest of what is under way; the loop takes it up again then.
+template <class Emission>
+void StreamSocket::orGoOn(const Still& still, Emission emission) {
+    try {
+        emission();
+    } catch (...) {
+        if (still && engine_ != nullptr)
+            engine_->schedule();
+        throw;
+    }
+}
+
 void StreamSocket::finishConnecting() {
     if (cause_ == 0)
         cause_ = engine_->finishConnect();
@@ -83,12 +95,18 @@ void StreamSocket::finishConnecting() {
         return;
     }
     const Still still(*this);
-    setState(SocketState::Connected);
-    if (still && state_ == SocketState::Connected)
-        connected();
-    if (!still)
-        return;
-    if (mayTransmit() && !output_.empty())
+    orGoOn(still, [&] {
+        setState(SocketState::Connected);
+        if (still && state_ == SocketState::Connected)
+            connected();
+    });
+    if (still)
+        goOn();
+}
+
+/// What was asked for before the connection stood.
+void StreamSocket::goOn() {
+    if (mayTransmit() && !output_.empty() && !sendBlocked_)
         engine_->scheduleSlotReturned();
     if (leaving_ && state_ == SocketState::Connected)
         leave(Ending::Gentle);
@@ -176,7 +194,7 @@ void StreamSocket::startReading() {
 
 void StreamSocket::engineReady(std::uint32_t ready) {
     // Nearly always: there is something to read and nothing else to do.
-    if (ready == readiness::Readable && state_ == SocketState::Connected && unreported_ == 0 && !full_) {
+    if (ready == readiness::Readable && state_ == SocketState::Connected && unreported_ == 0 && !full_ && reads()) {
         receive();
         return;
     }
@@ -206,9 +224,13 @@ void StreamSocket::engineReady(std::uint32_t ready) {
             peerEnded(cause_);
         else if (output_.empty())
             finish(Ending::Gentle);
+        else if (ready == readiness::None)
+            observe();
     } else if (state_ == SocketState::Connected) {
-        if (writeEnded_ && peerHasEnded_ && cause_ == 0)
+        if (peerHasEnded_ && (writeEnded_ || !readFinished_) && cause_ == 0)
             leave(Ending::Gentle);
+        else if (leaving_ || (!output_.empty() && !sendBlocked_ && cause_ == 0))
+            goOn();
         else if (reads() && ((ready & ~readiness::Writable) != 0 || cause_ != 0))
             receive();
         else if (cause_ != 0 || (ready & readiness::Error) != 0)
@@ -216,7 +238,7 @@ void StreamSocket::engineReady(std::uint32_t ready) {
         else if ((ready & readiness::Urgent) != 0)
             urgentSeen_ = true;
     }
-    if (still && (ready & (readiness::Error | readiness::Urgent)) != 0)
+    if (still && (ready & ~readiness::Writable) != 0)
         observe(); // after an error libuv watches no longer, and there may be more to come
 }
 
@@ -227,6 +249,7 @@ void StreamSocket::timeIsOver(std::uint8_t timeout) {
     }
     const SocketState before = state_;
     const Still still(*this);
+    timeouts_->start(static_cast<SocketTimeouts::Kind>(timeout)); // told again where a slot throws
     fail(timeout == SocketTimeouts::Reading   ? Failure::What::ReadTimeout
          : timeout == SocketTimeouts::Writing ? Failure::What::WriteTimeout
                                               : Failure::What::ClosingTimeout,
@@ -253,10 +276,12 @@ void StreamSocket::peerEnded(int cause) {
         sendBlocked_ = full_ = tellFull_ = false;
     }
     const SocketState before = state_;
-    if (cause == 0)
-        fail(Failure::What::Closed, SocketError::RemoteHostClosed);
-    else
-        fail(cause == ENODATA ? Failure::What::File : Failure::What::Broken, socketErrorFromErrno(cause), cause);
+    orGoOn(still, [&] {
+        if (cause == 0)
+            fail(Failure::What::Closed, SocketError::RemoteHostClosed);
+        else
+            fail(cause == ENODATA ? Failure::What::File : Failure::What::Broken, socketErrorFromErrno(cause), cause);
+    });
     if (still && state_ == before)
         leave(cause == 0 ? Ending::Gentle : Ending::Reset);
 }
@@ -293,16 +318,15 @@ void StreamSocket::abort() {
 /// Closing: what is queued goes out first.
 void StreamSocket::leave(Ending how) {
     leaving_ = true;
+    if (!output_.empty())
+        timeouts().start(SocketTimeouts::Closing);
     const Still still(*this);
-    setState(SocketState::Closing);
+    orGoOn(still, [this] { setState(SocketState::Closing); });
     if (!still || state_ != SocketState::Closing)
         return;
-    if (output_.empty()) {
+    if (output_.empty())
         finish(how);
-        return;
-    }
-    timeouts().start(SocketTimeouts::Closing);
-    if (sendBlocked_)
+    else if (sendBlocked_)
         observe(); // else the slot has not returned yet, and what it wrote goes out when it has
 }
 
@@ -323,15 +347,21 @@ void StreamSocket::finish(Ending how) {
     engine_.reset();
     output_.clear();
     sendBlocked_ = leaving_ = full_ = tellFull_ = false;
-    const Pointer<StreamSocket> self(this);
-    inFarewell_ = true;
+    struct Farewell {
+        explicit Farewell(StreamSocket& socket) noexcept : self(&socket) { socket.inFarewell_ = true; }
+        Farewell(const Farewell&) = delete;
+        Farewell& operator=(const Farewell&) = delete;
+        ~Farewell() {
+            if (self)
+                self->inFarewell_ = false;
+        }
+        Pointer<StreamSocket> self;
+    } const farewell(*this);
     setState(SocketState::Unconnected);
-    if (self && tellReadChannel)
+    if (farewell.self && tellReadChannel)
         readChannelFinished();
-    if (self && wasConnected)
+    if (farewell.self && wasConnected)
         disconnected();
-    if (self)
-        inFarewell_ = false;
 }
 
 // --- deadlines ---

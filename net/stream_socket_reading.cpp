@@ -10,10 +10,6 @@
 namespace halyard {
 
 void StreamSocket::receive() {
-    if (!reads()) {
-        observe();
-        return;
-    }
     std::span<std::byte> room = input_.reserve();
     if (inputLimit_ != 0)
         room = room.first(std::min(room.size(), inputLimit_ - input_.size()));

@@ -32,14 +32,24 @@ void TcpSocket::connectTo(const Endpoint& peer, std::string name) {
     begin();
     setPeer(peer, std::move(name));
     const Still still(*this);
-    setState(SocketState::HostLookup);
-    if (!still || state() != SocketState::HostLookup)
-        return;
+    try {
+        setState(SocketState::HostLookup);
+    } catch (...) {
+        if (still && engine() != nullptr)
+            engine()->schedule(); // lookedUp() then goes on
+        throw;
+    }
+    if (still && state() == SocketState::HostLookup)
+        connectNow();
+}
+
+void TcpSocket::connectNow() {
     int error = engine()->openFor(peer_.address);
     if (error == 0) {
         applyOptions();
         error = engine()->connectTo(peer_);
     }
+    const Still still(*this);
     connecting(error);
     if (still && state() == SocketState::Connecting)
         hostFound();
@@ -70,7 +80,11 @@ void TcpSocket::connectToHost(const std::string& host, std::uint16_t port) {
 
 void TcpSocket::lookedUp() {
     const auto* const hostEngine = dynamic_cast<HostEngine*>(engine());
-    if (hostEngine == nullptr || !hostEngine->lookup().isFinished())
+    if (hostEngine == nullptr) {
+        connectNow();
+        return;
+    }
+    if (!hostEngine->lookup().isFinished())
         return;
     if (SocketError error = hostEngine->lookup().error(); error != SocketError::None) {
         lookupFailure_ = std::make_unique<std::string>(hostEngine->lookup().errorString());

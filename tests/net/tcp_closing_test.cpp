@@ -12,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -258,4 +259,30 @@ TEST_CASE("a descriptor stays where something is left to send, and where there i
     connection.socket->abort();
     CHECK(connection.socket->releaseDescriptor() == -1);
     CHECK(log.lines().size() == 2);
+}
+
+TEST_CASE("an exception that leaves a slot does not keep a connection from ending") {
+    for (const char which : {'e', 'c'}) {
+        CAPTURE(which);
+        Accepted connection;
+        TcpSocket& socket = *connection.socket;
+        SocketTrace trace(socket);
+        int thrown = 0;
+        const auto once = [&] {
+            if (++thrown == 1)
+                throw std::runtime_error("out of a slot");
+        };
+        if (which == 'e')
+            socket.errorOccurred.connect(once);
+        else
+            socket.stateChanged.connect(once);
+        socket.write("still sent");
+        connection.peer.send("x");
+        connection.peer.shutdownWrite();
+        CHECK_THROWS_AS(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }), std::runtime_error);
+        CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+        CHECK(trace.text().ends_with("Unconnected readChannelFinished disconnected"));
+        CHECK(socket.peerAddress().isNull());
+        CHECK(drain(connection.peer) == "still sent");
+    }
 }

@@ -14,6 +14,9 @@
 #include <string>
 #include <thread>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 using namespace halyard;
 using namespace halyard::test;
 
@@ -114,6 +117,95 @@ TEST_CASE("every byte arrives, in pieces of all sizes, through small kernel buff
         patience(std::chrono::seconds(60))));
     CHECK(right);
     CHECK(told == all);
+}
+
+TEST_CASE("every byte arrives in both directions at once, through pauses, limits, files and half closes") {
+    std::mt19937 random(2024);
+    TcpPair pair;
+    struct Way {
+        TcpSocket& from;
+        TcpSocket& to;
+        std::size_t all;
+        std::size_t sent = 0;
+        std::size_t told = 0;
+        std::size_t received = 0;
+        bool ended = false;
+        bool right = true;
+    };
+    Way ways[2]{{*pair.near, *pair.far, amount()}, {*pair.far, *pair.near, amount() / 3}};
+    constexpr std::size_t fileSize = 300'000;
+    const auto feed = [&](Way& way) {
+        while (way.sent != way.all && way.from.bytesToWrite() < 400'000) {
+            const std::size_t size = std::min<std::size_t>(way.all - way.sent, 1 + random() % 100'000);
+            if (random() % 8 == 0 && way.all - way.sent > fileSize) {
+                // A file of its own each time: the one before is still being read.
+                const int file = ::memfd_create("halyard-test", MFD_CLOEXEC);
+                const std::string content = piece(way.sent, fileSize);
+                REQUIRE(::pwrite(file, content.data(), fileSize, 0) == static_cast<ssize_t>(fileSize));
+                REQUIRE(way.from.sendFile(file, 0, fileSize));
+                ::close(file);
+                way.sent += fileSize;
+                continue;
+            }
+            way.from.write(piece(way.sent, size));
+            way.sent += size;
+        }
+        if (way.sent == way.all)
+            way.from.shutdownWrite();
+    };
+    const auto drain = [&](Way& way) {
+        const std::string text = way.to.read(1 + random() % 120'000);
+        way.right = way.right && isPiece(text, way.received);
+        way.received += text.size();
+    };
+    for (Way& way : ways) {
+        way.from.setAllowHalfOpen(true);
+        way.from.setSocketOption(SocketOption::SendBufferSize, 32 * 1024);
+        way.from.setSocketOption(SocketOption::ReceiveBufferSize, 32 * 1024);
+        way.from.bytesWritten.connect([&](std::int64_t n) {
+            way.told += static_cast<std::size_t>(n);
+            feed(way);
+        });
+        way.to.readyRead.connect([&] { drain(way); });
+        way.to.readChannelFinished.connect([&] { way.ended = true; });
+    }
+    for (Way& way : ways)
+        feed(way);
+    int round = 0;
+    REQUIRE(pumpUntil(
+        [&] {
+            for (Way& way : ways) {
+                switch (++round % 16) {
+                case 3:
+                    way.to.pauseReading();
+                    break;
+                case 5:
+                case 6:
+                    way.to.resumeReading();
+                    break;
+                case 9:
+                    way.to.setReadBufferSize(1 + random() % 90'000);
+                    break;
+                case 12:
+                    way.to.setReadBufferSize(0);
+                    break;
+                default:
+                    break;
+                }
+                drain(way);
+            }
+            // Where both are paused nothing else would wake the loop.
+            EventLoop::current()->post([] {});
+            return ways[0].received == ways[0].all && ways[1].received == ways[1].all &&
+                   pair.near->state() == SocketState::Unconnected && pair.far->state() == SocketState::Unconnected;
+        },
+        patience(std::chrono::seconds(120))));
+    for (const Way& way : ways) {
+        CHECK(way.right);
+        CHECK(way.told == way.all);
+        CHECK(way.ended);
+        CHECK(way.from.error() == SocketError::None);
+    }
 }
 
 TEST_CASE("every byte arrives by waits alone, between two threads without a loop") {

@@ -29,6 +29,7 @@ struct Scene {
     PlainSocket peer;
     int calls = 0;
     bool threw = false;
+    bool fills = false; ///< more is written than the peer takes at once
 
     Scene() = default;
     Scene(const Scene&) = delete;
@@ -42,7 +43,7 @@ struct Scene {
 
 using Action = std::pair<const char*, std::function<void(Scene&)>>;
 
-const std::array<Action, 12> actions{{
+const std::array<Action, 16> actions{{
     {"nothing", [](Scene&) {}},
     {"close", [](Scene& scene) { scene.socket->close(); }},
     {"disconnectFromHost", [](Scene& scene) { scene.socket->disconnectFromHost(); }},
@@ -73,12 +74,27 @@ const std::array<Action, 12> actions{{
          more.disconnect();
          scene.socket->stateChanged.disconnect(scene.socket);
      }},
+    {"shutdownWrite", [](Scene& scene) { scene.socket->shutdownWrite(); }},
+    {"releaseDescriptor", [](Scene& scene) { const PlainSocket released(scene.socket->releaseDescriptor()); }},
+    {"pause and resume reading",
+     [](Scene& scene) {
+         scene.socket->pauseReading();
+         scene.socket->waitForReadyRead(1);
+         if (scene.alive)
+             scene.socket->resumeReading();
+     }},
+    {"run a loop",
+     [](Scene& scene) {
+         scene.socket->write("from within");
+         EventLoop::current()->processEvents();
+         EventLoop::current()->processEvents();
+     }},
     {"throw", [](Scene&) { throw std::runtime_error("out of a slot"); }},
 }};
 
 using Attach = std::pair<const char*, std::function<void(Scene&, std::function<void()>)>>;
 
-const std::array<Attach, 10> signalsOfSocket{{
+const std::array<Attach, 15> signalsOfSocket{{
     {"hostFound", [](Scene& s, std::function<void()> f) { s.socket->hostFound.connect(std::move(f)); }},
     {"connected", [](Scene& s, std::function<void()> f) { s.socket->connected.connect(std::move(f)); }},
     {"disconnected", [](Scene& s, std::function<void()> f) { s.socket->disconnected.connect(std::move(f)); }},
@@ -86,6 +102,31 @@ const std::array<Attach, 10> signalsOfSocket{{
     {"bytesWritten", [](Scene& s, std::function<void()> f) { s.socket->bytesWritten.connect(std::move(f)); }},
     {"readChannelFinished",
      [](Scene& s, std::function<void()> f) { s.socket->readChannelFinished.connect(std::move(f)); }},
+    {"readChannelFinished while half open",
+     [](Scene& s, std::function<void()> f) {
+         s.socket->setAllowHalfOpen(true);
+         s.socket->readChannelFinished.connect(std::move(f));
+     }},
+    {"disconnected after a half close",
+     [](Scene& s, std::function<void()> f) {
+         s.socket->setAllowHalfOpen(true);
+         s.socket->disconnected.connect(std::move(f));
+     }},
+    {"writeBufferFull",
+     [](Scene& s, std::function<void()> f) {
+         s.fills = true;
+         s.socket->writeBufferFull.connect(std::move(f));
+     }},
+    {"writeBufferDrained",
+     [](Scene& s, std::function<void()> f) {
+         s.fills = true;
+         s.socket->writeBufferDrained.connect(std::move(f));
+     }},
+    {"errorOccurred for silence",
+     [](Scene& s, std::function<void()> f) {
+         s.socket->setReadTimeout(std::chrono::milliseconds(2));
+         s.socket->errorOccurred.connect(std::move(f));
+     }},
     {"stateChanged", [](Scene& s, std::function<void()> f) { s.socket->stateChanged.connect(std::move(f)); }},
     {"stateChanged to Closing",
      [](Scene& s, std::function<void()> f) {
@@ -119,8 +160,8 @@ void turns(Scene& scene, const std::function<bool()>& enough) {
 }
 
 void play(const Attach& signal, const Action& action, bool byWaits) {
-    CAPTURE(signal.first);
-    CAPTURE(action.first);
+    CAPTURE(std::string(signal.first));
+    CAPTURE(std::string(action.first));
     CAPTURE(byWaits);
     Scene scene;
     signal.second(scene, [&] {
@@ -145,8 +186,13 @@ void play(const Attach& signal, const Action& action, bool byWaits) {
             break;
         PlainSocket peer = scene.listener.accept();
         if (scene.alive && scene.socket->state() == SocketState::Connected) {
-            guarded(scene, [&] { scene.socket->write("outwards"); });
-            peer.receiveNow();
+            if (scene.fills) {
+                scene.socket->setWriteBufferWatermarks(1, 100'000);
+                guarded(scene, [&] { scene.socket->write(std::string(6'000'000, 'f')); });
+            } else {
+                guarded(scene, [&] { scene.socket->write("outwards"); });
+                peer.receiveNow();
+            }
         }
         try {
             peer.send("inwards");
@@ -163,10 +209,14 @@ void play(const Attach& signal, const Action& action, bool byWaits) {
             peer.receiveNow();
         }
         peer.shutdownWrite();
+        if (scene.alive && scene.socket->allowHalfOpen())
+            guarded(scene, [&] { scene.socket->shutdownWrite(); });
         bool ended = false;
         const auto drained = [&] {
             peer.receiveNow(&ended);
-            return ended || !scene.alive || scene.socket->state() != SocketState::Connected;
+            const bool halfOpen = scene.alive && scene.socket->allowHalfOpen();
+            return (ended && (!halfOpen || scene.calls != 0)) || !scene.alive ||
+                   scene.socket->state() != SocketState::Connected;
         };
         if (scene.alive && byWaits)
             guarded(scene, [&] { scene.socket->waitForDisconnected(20); });
@@ -175,7 +225,10 @@ void play(const Attach& signal, const Action& action, bool byWaits) {
         turns(scene, settled);
     }
     if (scene.alive) {
-        guarded(scene, [&] { scene.socket->abort(); });
+        if (scene.calls == 0)
+            guarded(scene, [&] { scene.socket->abort(); }); // whose signals may be the first ones of their kind
+        if (scene.alive)
+            guarded(scene, [&] { scene.socket->abort(); });
         if (scene.alive)
             CHECK(scene.socket->state() == SocketState::Unconnected);
     }
@@ -189,6 +242,7 @@ void play(const Attach& signal, const Action& action, bool byWaits) {
             scene.listener.accept();
         }
         scene.calls = 1000;
+        scene.socket->setReadTimeout(std::chrono::milliseconds(0));
         scene.socket->connectToHost(HostAddress::LocalHost, scene.listener.port());
         CHECK(pumpUntil([&] { return scene.socket->state() == SocketState::Connected; }));
         const PlainSocket peer = scene.listener.accept();

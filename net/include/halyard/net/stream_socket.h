@@ -230,7 +230,10 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void engineReady(std::uint32_t ready) final;
     void engineSlotReturned() noexcept final;
 
+    template <class Emission>
+    void orGoOn(const Still& still, Emission emission);
     void finishConnecting();
+    void goOn();
     void receive();
     void receiveRest();
     void tellReadyRead();

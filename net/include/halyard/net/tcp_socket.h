@@ -77,6 +77,7 @@ class HALYARD_API TcpSocket : public StreamSocket {
     void peerDecided() override;
     void setPeer(const Endpoint& peer, std::string name);
     void connectTo(const Endpoint& peer, std::string name);
+    void connectNow();
     void beginAccepted(int descriptor, const Endpoint& peer);
     void applyOptions();
     void reportOption(int error);
