@@ -242,22 +242,6 @@ void StreamSocket::engineReady(std::uint32_t ready) {
         observe(); // after an error libuv watches no longer, and there may be more to come
 }
 
-void StreamSocket::timeIsOver(std::uint8_t timeout) {
-    if (timeout == SocketTimeouts::Connecting) {
-        failConnecting(Failure::What::Connect, SocketError::SocketTimeout, ETIMEDOUT);
-        return;
-    }
-    const SocketState before = state_;
-    const Still still(*this);
-    timeouts_->start(static_cast<SocketTimeouts::Kind>(timeout)); // told again where a slot throws
-    fail(timeout == SocketTimeouts::Reading   ? Failure::What::ReadTimeout
-         : timeout == SocketTimeouts::Writing ? Failure::What::WriteTimeout
-                                              : Failure::What::ClosingTimeout,
-         SocketError::SocketTimeout);
-    if (still && state_ == before)
-        finish(Ending::Reset);
-}
-
 /// The peer has closed (cause 0), or the connection broke.
 void StreamSocket::peerEnded(int cause) {
     peerHasEnded_ = true;
@@ -362,42 +346,6 @@ void StreamSocket::finish(Ending how) {
         readChannelFinished();
     if (farewell.self && wasConnected)
         disconnected();
-}
-
-// --- deadlines ---
-
-SocketTimeouts& StreamSocket::timeouts() {
-    if (timeouts_ == nullptr)
-        timeouts_ = std::make_unique<SocketTimeouts>(*this);
-    return *timeouts_;
-}
-
-void StreamSocket::setTimeout(std::uint8_t kind, std::chrono::milliseconds limit) {
-    if (!isOnItsThread("setting a timeout of a socket"))
-        return;
-    const auto which = static_cast<SocketTimeouts::Kind>(kind);
-    timeouts().set(which, limit);
-    if (counts(kind))
-        timeouts_->start(which);
-}
-
-void StreamSocket::setConnectTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Connecting, limit); }
-void StreamSocket::setReadTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Reading, limit); }
-void StreamSocket::setWriteTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Writing, limit); }
-void StreamSocket::setClosingTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Closing, limit); }
-
-/// Whether the time for it runs now.
-bool StreamSocket::counts(std::uint8_t timeout) const noexcept {
-    switch (timeout) {
-    case SocketTimeouts::Connecting:
-        return isConnecting();
-    case SocketTimeouts::Reading:
-        return state_ == SocketState::Connected && reads();
-    case SocketTimeouts::Writing:
-        return sendBlocked_;
-    default:
-        return state_ == SocketState::Closing;
-    }
 }
 
 // --- what to watch for ---
