@@ -1,14 +1,15 @@
 #include <halyard/core/clock.h>
 
 #include "dispatcher.h"
+#include "manual_time.h"
 
 #include <algorithm>
 
 namespace halyard {
 
-namespace {
+constinit thread_local ManualClock* manualClock = nullptr;
 
-constinit thread_local ManualClock* manual = nullptr;
+namespace {
 
 constexpr auto smallestStep = std::chrono::milliseconds(1);
 
@@ -19,24 +20,26 @@ Clock::time_point later(Clock::time_point now, std::chrono::milliseconds delay) 
 
 } // namespace
 
-Clock::time_point Clock::now() noexcept { return manual == nullptr ? std::chrono::steady_clock::now() : manual->now_; }
+Clock::time_point Clock::now() noexcept {
+    return manualClock == nullptr ? std::chrono::steady_clock::now() : manualClock->now_;
+}
 
 Clock::time_point Clock::after(std::chrono::milliseconds delay) noexcept { return later(now(), delay); }
 
 ManualClock::ManualClock(WhenIdle whenIdle) noexcept
-    : now_(Clock::now()), lastDue_(Clock::time_point::min()), outer_(manual), jumps_(whenIdle == WhenIdle::Jump) {
-    manual = this;
+    : now_(Clock::now()), lastDue_(Clock::time_point::min()), outer_(manualClock), jumps_(whenIdle == WhenIdle::Jump) {
+    manualClock = this;
 }
 
-ManualClock::~ManualClock() { manual = outer_; }
+ManualClock::~ManualClock() { manualClock = outer_; }
 
-ManualClock* ManualClock::current() noexcept { return manual; }
+ManualClock* ManualClock::current() noexcept { return manualClock; }
 
 void ManualClock::advance(Clock::duration by) {
     const Clock::time_point until = std::max(now_, now_ + by);
     if (Executor* const loop = Executor::current())
         static_cast<Dispatcher*>(loop)->passTime(until);
-    if (manual == this) // a slot may have ended it
+    if (manualClock == this) // a slot may have ended it
         now_ = std::max(now_, until);
 }
 
@@ -54,20 +57,20 @@ void ManualClock::pass(Clock::time_point next) noexcept {
 }
 
 Clock::time_point WaitClock::now() noexcept {
-    return manual == nullptr || !manual->jumps_ ? std::chrono::steady_clock::now() : manual->now_;
+    return manualClock == nullptr || !manualClock->jumps_ ? std::chrono::steady_clock::now() : manualClock->now_;
 }
 
 Clock::time_point WaitClock::after(std::chrono::milliseconds delay) noexcept { return later(now(), delay); }
 
 std::chrono::nanoseconds WaitClock::left(Clock::time_point until) noexcept {
-    if (manual != nullptr && manual->jumps_)
+    if (manualClock != nullptr && manualClock->jumps_)
         return std::chrono::nanoseconds(0);
     return std::max(until - now(), Clock::duration(0));
 }
 
 bool WaitClock::isOver(Clock::time_point until) noexcept {
-    if (manual != nullptr && manual->jumps_)
-        manual->now_ = std::max(manual->now_, until);
+    if (manualClock != nullptr && manualClock->jumps_)
+        manualClock->now_ = std::max(manualClock->now_, until);
     return now() >= until;
 }
 

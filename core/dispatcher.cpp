@@ -1,4 +1,5 @@
 #include "dispatcher.h"
+#include "manual_time.h"
 
 #include <halyard/core/object.h>
 
@@ -213,15 +214,13 @@ void Dispatcher::scheduleSlotReturned(Dispatchable& what) {
 
 void Dispatcher::deleteLater(Object* object) {
     const bool own = isOwnThread();
-    {
-        const std::lock_guard lock(endMutex_);
-        if (closed_)
-            return;
-        deletions_.push_back({object, own && running_ != 0 ? depth_ : 0});
-        hasDeletions_ = true;
-    }
+    const std::lock_guard lock(endMutex_); // to the end: the object may be what keeps us
+    if (closed_)
+        return;
+    deletions_.push_back({object, own && running_ != 0 ? depth_ : 0});
+    hasDeletions_ = true;
     if (hosted_ || !own)
-        wake();
+        wakeLocked();
 }
 
 void Dispatcher::forgetDeletion(Object* object) noexcept {
@@ -282,8 +281,8 @@ void Dispatcher::collectDue() {
         Deadline& due = deadlines_.first();
         deadlines_.remove(due);
         schedule(due);
-        if (ManualClock* const manual = ManualClock::current())
-            manual->lastDue_ = now;
+        if (manualClock != nullptr) [[unlikely]]
+            manualClock->lastDue_ = now;
     }
 }
 

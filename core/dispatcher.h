@@ -141,6 +141,7 @@ class Dispatcher final : public Executor {
     void deleteAll() noexcept;
     void dropTasks() noexcept;
     void wake() noexcept;
+    void wakeLocked() noexcept; ///< with endMutex_
     void closeHandles() noexcept;
 
     void armAlarm(std::optional<Clock::time_point> when) noexcept;

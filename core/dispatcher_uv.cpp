@@ -1,5 +1,6 @@
 // The dispatcher's side of libuv: its handles, how it waits, and how it lives in a host's loop.
 #include "dispatcher.h"
+#include "manual_time.h"
 
 #include <halyard/core/log.h>
 
@@ -128,9 +129,8 @@ void Dispatcher::handleIsClosing() noexcept {
 
 void Dispatcher::gather(std::optional<Clock::time_point> until) {
     closing_ = 0;
-    ManualClock* const manual = ManualClock::current();
-    if (manual != nullptr && manual->jumps()) {
-        gatherJumping(*manual, until);
+    if (manualClock != nullptr && manualClock->jumps()) [[unlikely]] {
+        gatherJumping(*manualClock, until);
     } else if (hasWork() || (until && *until <= WaitClock::now())) {
         runUv(UV_RUN_NOWAIT);
     } else {
@@ -159,13 +159,13 @@ void Dispatcher::gatherJumping(ManualClock& clock, std::optional<Clock::time_poi
 
 /// The one that waiting comes to.
 std::optional<Dispatcher::Clock::time_point> Dispatcher::nextDeadline() const noexcept {
-    if (deadlines_.empty() || ManualClock::current() != nullptr)
+    if (deadlines_.empty() || manualClock != nullptr)
         return std::nullopt;
     return deadlines_.first().when();
 }
 
 void Dispatcher::passTime(Clock::time_point until) {
-    ManualClock* const clock = ManualClock::current();
+    ManualClock* const clock = manualClock;
     if (hosted_ || inUv_) {
         clock->now_ = std::max(clock->now_, until);
         timeHasPassed();
@@ -177,7 +177,7 @@ void Dispatcher::passTime(Clock::time_point until) {
         clock->now_ = std::min(clock->now_, until);
         for (int turns = 0; turns == 0 || (turns != many && hasQueued()); ++turns) {
             turn(WaitClock::now());
-            if (ManualClock::current() != clock)
+            if (manualClock != clock)
                 return; // a slot has ended it
         }
     } while (clock->now_ < until);
@@ -225,6 +225,10 @@ std::optional<std::chrono::milliseconds> Dispatcher::timeout() {
 
 void Dispatcher::wake() noexcept {
     const std::lock_guard lock(endMutex_);
+    wakeLocked();
+}
+
+void Dispatcher::wakeLocked() noexcept {
     if (!closed_)
         uv_async_send(&handles_->wakeUp);
 }

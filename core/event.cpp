@@ -4,8 +4,6 @@
 
 namespace halyard {
 
-Event::~Event() = default;
-
 int Event::registerType() noexcept {
     static std::atomic<int> last = MaxUser + 1;
     int type = last.load(std::memory_order_relaxed);

@@ -220,9 +220,10 @@ int Thread::exec() {
         complain("Thread::exec(): it belongs into the thread's own run()");
         return -1;
     }
+    const std::shared_ptr<State> state = state_; // a slot may destroy the object
     const int code = EventLoop::current()->exec();
-    const std::lock_guard lock(state_->mutex);
-    return state_->exitCode = code;
+    const std::lock_guard lock(state->mutex);
+    return state->exitCode = code;
 }
 
 Thread* Thread::current() {

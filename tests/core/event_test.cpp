@@ -61,9 +61,10 @@ struct Filter : Object {
         order += name;
         last = watched;
         type = event.type();
-        const auto running = then; // which it may replace
+        const bool answer = takes;
+        const auto running = then; // which it may replace, or delete us
         running();
-        return takes;
+        return answer;
     }
     std::string& order;
     char name;

@@ -33,7 +33,7 @@ class HALYARD_API Event {
     explicit Event(int type) noexcept : type_(type) {}
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
-    virtual ~Event();
+    virtual ~Event() = default;
 
     int type() const noexcept { return type_; }
 
