@@ -41,7 +41,7 @@ class ConnectionRace : private Deadline {
     static std::vector<Endpoint> inOrder(std::span<const HostAddress> addresses, std::uint16_t port);
 
     ConnectionRace(std::vector<Endpoint> peers, std::chrono::milliseconds delay, Prepare prepare, Ended ended);
-    ~ConnectionRace();
+    ~ConnectionRace() override;
 
     /// Goes on without the loop until it has ended and told so, which is true, or `until` (none: for ever). False,
     /// too, with `*error` set where waiting fails.

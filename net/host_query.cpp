@@ -93,7 +93,7 @@ struct HostQuery::Answered final : Task {
 
 std::shared_ptr<HostQuery> HostQuery::ask(std::string name, std::shared_ptr<const HostLookup::Resolver> resolver,
                                           const Tracked& asker, std::function<void()> answered) {
-    const std::shared_ptr<HostQuery> query(new HostQuery);
+    std::shared_ptr<HostQuery> query(new HostQuery);
     query->pool_ = &ResolverPool::ofThisProcess();
     query->name_ = std::move(name);
     query->resolver_ = std::move(resolver);
