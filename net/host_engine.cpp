@@ -7,8 +7,11 @@
 
 namespace halyard {
 
-HostEngine::HostEngine(EngineClient& client) : NativeEngine(client) {
-    lookup_.finished.connect([this] { lookedUp(); });
+HostEngine::HostEngine(EngineClient& client) : NativeEngine(client) { makeLookup(); }
+
+void HostEngine::makeLookup() {
+    lookup_ = std::make_unique<HostLookup>();
+    lookup_->finished.connect([this] { lookedUp(); });
 }
 
 void HostEngine::start(std::string host, std::uint16_t port, std::chrono::milliseconds delay,
@@ -17,13 +20,14 @@ void HostEngine::start(std::string host, std::uint16_t port, std::chrono::millis
     delay_ = delay;
     prepare_ = std::move(prepare);
     result_ = EINPROGRESS;
-    lookup_.start(std::move(host));
+    host_ = std::move(host);
+    lookup_->start(host_);
 }
 
 void HostEngine::lookedUp() {
-    if (lookup_.error() == SocketError::None)
+    if (lookup_->error() == SocketError::None)
         race_ = std::make_unique<ConnectionRace>(
-            ConnectionRace::inOrder(lookup_.addresses(), port_), delay_,
+            ConnectionRace::inOrder(lookup_->addresses(), port_), delay_,
             [this](int descriptor, const Endpoint& peer) { return prepareFor(peer, descriptor); },
             [this](const ConnectionRace::Outcome& outcome) { raceEnded(outcome); });
     else
@@ -77,7 +81,7 @@ std::uint32_t HostEngine::wait(std::uint32_t wanted, std::optional<Time> until, 
         return NativeEngine::wait(wanted, until, error);
     *error = 0;
     inWait_ = true;
-    const bool isFurther = race_ != nullptr ? race_->wait(until, error) : lookup_.waitForFinished(until);
+    const bool isFurther = race_ != nullptr ? race_->wait(until, error) : lookup_->waitForFinished(until);
     inWait_ = false;
     return isFurther ? readiness::Writable : readiness::None;
 }
@@ -85,8 +89,25 @@ std::uint32_t HostEngine::wait(std::uint32_t wanted, std::optional<Time> until, 
 void HostEngine::close(bool reset) noexcept {
     result_ = ECANCELED;
     race_.reset();
-    lookup_.abort();
+    if (lookup_ != nullptr)
+        lookup_->abort();
     NativeEngine::close(reset);
+}
+
+void HostEngine::leaveLoop() noexcept {
+    if (result_ == EINPROGRESS) {
+        race_.reset();
+        lookup_.reset();
+    }
+    NativeEngine::leaveLoop();
+}
+
+void HostEngine::joinLoop() {
+    NativeEngine::joinLoop();
+    if (lookup_ != nullptr)
+        return;
+    makeLookup();
+    lookup_->start(host_);
 }
 
 } // namespace halyard

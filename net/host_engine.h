@@ -25,7 +25,7 @@ class HostEngine final : public NativeEngine {
 
     /// What `prepare` needs, it brings along: it may be called when the client is gone.
     void start(std::string host, std::uint16_t port, std::chrono::milliseconds delay, ConnectionRace::Prepare prepare);
-    const HostLookup& lookup() const noexcept { return lookup_; }
+    const HostLookup& lookup() const noexcept { return *lookup_; }
 
     /// Of the connection, or of the attempt whose failure finishConnect() tells of.
     Endpoint peer() const override { return peer_; }
@@ -34,13 +34,19 @@ class HostEngine final : public NativeEngine {
     std::uint32_t wait(std::uint32_t wanted, std::optional<Time> until, int* error) override;
     void close(bool reset) noexcept override;
 
+    /// What is on its way begins anew in the next loop.
+    void leaveLoop() noexcept override;
+    void joinLoop() override;
+
   private:
+    void makeLookup();
     void lookedUp();
     void raceEnded(const ConnectionRace::Outcome& outcome);
     int prepareFor(const Endpoint& peer, int descriptor) const;
     void tell();
 
-    HostLookup lookup_;
+    std::unique_ptr<HostLookup> lookup_; ///< always there, but between two loops
+    std::string host_;
     std::unique_ptr<ConnectionRace> race_;
     ConnectionRace::Prepare prepare_;
     std::chrono::milliseconds delay_{0};

@@ -41,6 +41,9 @@ HostLookup::HostLookup(Object* parent) : Object(parent) {}
 
 HostLookup::~HostLookup() { forgetQuery(); }
 
+void HostLookup::leavingThread() { leaveLoop(); }
+void HostLookup::enteredThread() { joinLoop(); }
+
 bool HostLookup::start(std::string name) {
     if (!isOnItsThread("HostLookup::start()"))
         return false;

@@ -71,8 +71,10 @@ class SocketEngine : public FdWatcher {
     virtual std::uint32_t wait(std::uint32_t wanted, std::optional<Time> until, int* error);
 
     using Dispatchable::inDispatch;
+    using Dispatchable::joinLoop;
     using Dispatchable::schedule;
     using Dispatchable::scheduleSlotReturned;
+    using FdWatcher::leaveLoop; ///< And watches nothing until the next observe().
 
   protected:
     EngineClient& client() const noexcept { return *client_; }

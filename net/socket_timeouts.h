@@ -22,6 +22,8 @@ class SocketTimeouts final : public Deadline {
     static constexpr std::chrono::milliseconds closingDefault{30'000};
 
     explicit SocketTimeouts(StreamSocket& socket) noexcept : socket_(socket) {}
+    using Deadline::joinLoop;
+    using Deadline::leaveLoop;
 
     void set(Kind kind, std::chrono::milliseconds limit) noexcept { limits_[kind] = limit; } ///< 0: none
     std::chrono::milliseconds limit(Kind kind) const noexcept { return limits_[kind]; }

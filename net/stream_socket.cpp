@@ -375,6 +375,31 @@ void StreamSocket::observe() {
     }
 }
 
+// --- to another thread ---
+
+void StreamSocket::leavingThread() {
+    if (engine_ == nullptr)
+        return;
+    if (mayTransmit() && !output_.empty())
+        transmitQueued(); // what a slot has queued goes now, as at the slot's end
+    engine_->leaveLoop();
+    if (timeouts_ != nullptr)
+        timeouts_->leaveLoop();
+}
+
+void StreamSocket::enteredThread() {
+    if (engine_ == nullptr)
+        return;
+    engine_->joinLoop();
+    if (timeouts_ != nullptr)
+        timeouts_->joinLoop();
+    if (isConnecting())
+        engine_->observe(readiness::Writable);
+    else
+        observe();
+    engine_->schedule(); // for what was due on the thread that it left
+}
+
 // --- what it is ---
 
 void StreamSocket::setState(SocketState state) {

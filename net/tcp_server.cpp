@@ -288,4 +288,18 @@ bool TcpServer::waitForNewConnection(int msec, bool* timedOut) {
     }
 }
 
+void TcpServer::leavingThread() {
+    retry_.leaveLoop();
+    if (engine_ != nullptr)
+        engine_->leaveLoop();
+}
+
+void TcpServer::enteredThread() {
+    retry_.joinLoop();
+    if (engine_ == nullptr)
+        return;
+    engine_->joinLoop();
+    observe();
+}
+
 } // namespace halyard

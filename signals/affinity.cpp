@@ -12,8 +12,13 @@
 
 namespace halyard::detail {
 
-constinit thread_local Affinity* currentAffinity = nullptr;
-constinit std::atomic<bool> worldStops = false;
+namespace {
+
+constinit Affinity nobody;
+
+} // namespace
+
+constinit thread_local Affinity* currentAffinity = &nobody;
 
 namespace {
 
@@ -51,8 +56,6 @@ struct AffinityRecords {
     AffinityRecords() {
         // Runs after the thread's own variables are gone, unlike the destructor of one of them.
         pthread_key_create(&key, [](void* record) { get().end(*static_cast<Affinity*>(record)); });
-        if (!hasBarrier)
-            worldStops = true; // every Section takes the lock instead
     }
 
     Affinity& take() noexcept {
@@ -63,6 +66,7 @@ struct AffinityRecords {
             record->ended_ = false;
         } else {
             record = new Affinity;
+            record->mustWait = !hasBarrier; // every Section takes the lock instead
             record->id = Affinity::isId | ++count;
             record->next_ = all;
             all = record;
@@ -73,7 +77,7 @@ struct AffinityRecords {
 
     void end(Affinity& record) noexcept {
         const std::lock_guard lock(mutex);
-        currentAffinity = nullptr;
+        currentAffinity = &nobody;
         record.ended_ = true;
         reuseIfEmpty(record);
     }
@@ -109,10 +113,10 @@ void Affinity::leave() noexcept {
         records.reuseIfEmpty(*this);
 }
 
-void Section::takeLock() noexcept {
-    me_.inSection.store(false, std::memory_order_release);
+bool Section::takeLock(Affinity& me) noexcept {
+    me.inSection.store(false, std::memory_order_release);
     AffinityRecords::get().mutex.lock();
-    hasLock_ = true;
+    return true;
 }
 
 void Section::returnLock() noexcept { AffinityRecords::get().mutex.unlock(); }
@@ -120,9 +124,9 @@ void Section::returnLock() noexcept { AffinityRecords::get().mutex.unlock(); }
 StoppedWorld::StoppedWorld() noexcept {
     AffinityRecords& records = AffinityRecords::get();
     records.mutex.lock();
-    worldStops.store(true, std::memory_order_relaxed);
     if (!records.hasBarrier)
         return; // nobody is in a Section without the lock
+    forEach([](Affinity& each) { each.mustWait.store(true, std::memory_order_relaxed); });
     passBarrierEverywhere();
     // Who was in a Section before is waited for; who comes after sees that the world stops.
     for (const Affinity* each = records.all; each != nullptr; each = each->next_)
@@ -133,7 +137,7 @@ StoppedWorld::StoppedWorld() noexcept {
 StoppedWorld::~StoppedWorld() {
     AffinityRecords& records = AffinityRecords::get();
     if (records.hasBarrier)
-        worldStops.store(false, std::memory_order_release);
+        forEach([](Affinity& each) { each.mustWait.store(false, std::memory_order_release); });
     records.mutex.unlock();
 }
 

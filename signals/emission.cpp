@@ -10,44 +10,38 @@ Exclusive everything() noexcept {
 
 } // namespace
 
-Emission::Emission(Link& link) noexcept : me_(Affinity::current()) {
-    const Section section(me_);
-    target_ = current_ = &link;
-    only_ = queued_ = true;
-    flags_ = &link.flags;
-    push();
+Emission::Emission(Link& link) noexcept : me_(&Affinity::current()) {
+    const Section section(*me_);
+    current_ = &link;
+    push(reinterpret_cast<std::uintptr_t>(&link) | isLink | isQueued, nullptr);
 }
 
 /// Emits on a thread that does not guard the signal: from now on it does, unless another thread is in the midst of
 /// an emission, which counts on it.
-void Emission::enterForeign(SignalBase& signal) noexcept {
+Emission::Range Emission::beginElsewhere(SignalBase& signal) noexcept {
+    me_ = &Affinity::current();
     const Exclusive right = everything();
-    const std::uintptr_t word = signal.word_.load(std::memory_order_relaxed);
-    if ((word & SignalBase::kindMask) == 0 || (word & SignalBase::kindMask) == SignalBase::claimed ||
-        isSilenced(signal.owner()))
-        return;
-    if (const bool one = (word & SignalBase::kindMask) == SignalBase::oneLink; one)
-        enter(signal.link());
-    else
-        enter(signal.list());
-    foreign_ = isCalledElsewhere(target_);
-    if (!foreign_)
-        signal.guardBy(me_);
-    else
-        flags_->store(static_cast<std::uint16_t>(flags_->load(std::memory_order_relaxed) | WalkedElsewhere),
+    if (!signal.hasLinks() || isSilenced(signal.owner()))
+        return {};
+    Range links = signal.kind() == SignalBase::oneLink ? enter(signal.link()) : enter(signal.list());
+    links.asks = isCalledElsewhere();
+    if (links.asks)
+        flags().store(static_cast<std::uint16_t>(flags().load(std::memory_order_relaxed) | WalkedElsewhere),
                       std::memory_order_relaxed);
+    else
+        signal.guardBy(*me_);
+    return links;
 }
 
-bool Emission::isCalledElsewhere(const void* target) const noexcept {
+bool Emission::isCalledElsewhere() const noexcept {
     bool found = false;
     StoppedWorld::forEach([&](const Affinity& thread) {
-        for (const Emission* each = &thread != &me_ ? thread.emissions : nullptr; each != nullptr;
-             each = each->outer_) {
-            if (each->queued_)
+        for (const Emission* each = &thread != me_ ? thread.emissions : nullptr; each != nullptr; each = each->outer_) {
+            if ((each->target_ & isQueued) != 0)
                 continue;
-            const auto* const link = each->only_ ? static_cast<const Link*>(each->target_) : nullptr;
-            found =
-                found || each->target_ == target || (link != nullptr && link->isInList() && &link->list() == target);
+            const Link* const single = each->link();
+            found = found || each->target() == target() ||
+                    (single != nullptr && single->isInList() && &single->list() == target());
         }
     });
     return found;
@@ -66,28 +60,29 @@ Thunk Emission::thunkFor(Link& link) noexcept {
 /// The end of a walk that somebody counted on.
 void Emission::finish() noexcept {
     Graves graves;
-    auto* const link = only_ ? static_cast<Link*>(const_cast<void*>(target_)) : nullptr;
-    auto* const list = only_ ? nullptr : static_cast<LinkList*>(const_cast<void*>(target_));
-    const auto guard = [&] { return link != nullptr ? link->guard() : list->guard.load(std::memory_order_relaxed); };
-    const auto set = [&](LinkFlag flag, bool on) { link != nullptr ? link->set(flag, on) : list->set(flag, on); };
-    const auto flags = [&] { return flags_->load(std::memory_order_relaxed); };
-    const Exclusive right([&](const Affinity& me) { return (flags() & WalkedElsewhere) == 0 && guard() == me.id; });
-    me_.emissions = outer_;
+    Link* const single = link();
+    const auto guard = [&] {
+        return single != nullptr ? single->guard() : list().guard.load(std::memory_order_relaxed);
+    };
+    const auto set = [&](LinkFlag flag, bool on) { single != nullptr ? single->set(flag, on) : list().set(flag, on); };
+    const auto has = [&](LinkFlag flag) { return (flags().load(std::memory_order_relaxed) & flag) != 0; };
+    const Exclusive right([&](const Affinity& me) { return !has(WalkedElsewhere) && guard() == me.id; });
+    me_->emissions = outer_;
     if (right.isEverybodys())
-        set(WalkedElsewhere, isWalkedElsewhere(target_, guard()));
-    if ((flags() & Untidy) == 0 || isWalked(target_, flags(), right))
+        set(WalkedElsewhere, isWalkedElsewhere(target(), guard()));
+    if (!has(Untidy) || isWalked(target(), flags().load(std::memory_order_relaxed), right))
         return;
     set(Untidy, false);
-    if (list != nullptr)
-        list->tidy(right, graves);
-    else if (link->has(Ended))
-        link->releaseIfUnused(right, graves);
+    if (single == nullptr)
+        list().tidy(right, graves);
+    else if (single->has(Ended))
+        single->releaseIfUnused(right, graves);
 }
 
 bool Emission::isWalked(const void* target, unsigned flags, const Exclusive& right) noexcept {
     const auto walks = [target](const Affinity& thread) {
         for (const Emission* each = thread.emissions; each != nullptr; each = each->outer_)
-            if (each->target_ == target)
+            if (each->target() == target)
                 return true;
         return false;
     };
@@ -103,7 +98,7 @@ bool Emission::isWalkedElsewhere(const void* target, std::uint32_t guard) noexce
     StoppedWorld::forEach([&](const Affinity& thread) {
         for (const Emission* each = thread.id != guard ? thread.emissions : nullptr; each != nullptr;
              each = each->outer_)
-            found = found || each->target_ == target;
+            found = found || each->target() == target;
     });
     return found;
 }
@@ -112,7 +107,7 @@ Tracked* Emission::callerOf(const Tracked& receiver) noexcept {
     for (const Emission* each = Affinity::current().emissions; each != nullptr; each = each->outer_) {
         if (each->current_ == nullptr || each->current_->receiver != &receiver)
             continue;
-        if (!each->queued_)
+        if ((each->target_ & isQueued) == 0)
             return each->owner_;
         const Link& link = *each->current_;
         const Exclusive right([&link](const Affinity& me) { return link.isGuardedBy(me); });

@@ -18,7 +18,7 @@ Tracked::Tracked() noexcept : affinity_(&Affinity::current()) { affinity().enter
 Tracked::~Tracked() {
     clearPointers();
     endConnections();
-    if (Affinity::current().emissions != nullptr)
+    if (detail::currentAffinity->emissions != nullptr)
         detail::Emission::forgetOwner(*this);
     affinity().leave();
 }
@@ -78,10 +78,7 @@ void PointerBase::join(Tracked* target) noexcept {
     target->pointers_ = this;
 }
 
-Executor* Executor::current() noexcept {
-    const Affinity* const me = detail::currentAffinity;
-    return me != nullptr ? me->executor.load(std::memory_order_relaxed) : nullptr;
-}
+Executor* Executor::current() noexcept { return detail::currentAffinity->executor.load(std::memory_order_relaxed); }
 
 void Executor::setCurrent(Executor* executor) noexcept {
     Affinity& me = Affinity::current();

@@ -91,6 +91,10 @@ class HALYARD_API HostLookup : public Object, private Dispatchable {
     /// Thread-safe.
     static void setResolver(Resolver resolver);
 
+  protected:
+    void leavingThread() override;
+    void enteredThread() override; ///< It goes on, and tells the new thread.
+
   private:
     enum class State : std::uint8_t { Idle, Running, Finished };
 

@@ -195,6 +195,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     explicit StreamSocket(Object* parent);
 
+    void leavingThread() override;
+    void enteredThread() override; ///< With all that it has received and has still to send.
+
     virtual std::string peerText() const = 0; ///< As SocketFailure::sentence() wants it.
     /// The engine has adopted a descriptor, whose peer has this name.
     virtual void adopted(const sockaddr& name) = 0;

@@ -113,11 +113,16 @@ class HALYARD_API TcpServer : public Object, private EngineClient {
     /// Queues a connection for nextPendingConnection(): its reading waits until it is taken. Its parent stays.
     void addPendingConnection(TcpSocket* socket);
 
+    void leavingThread() override;
+    void enteredThread() override; ///< Clients that come meanwhile wait in the kernel's backlog.
+
   private:
     /// Goes on with accepting after an error, later every time.
     class Retry final : public Deadline {
       public:
         explicit Retry(TcpServer& server) noexcept : server_(server) {}
+        using Deadline::joinLoop;
+        using Deadline::leaveLoop;
 
       private:
         void dispatch() override { server_.endErrorPause(); }

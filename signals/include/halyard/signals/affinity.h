@@ -28,12 +28,14 @@ struct HALYARD_API Affinity {
     static constexpr std::uint32_t isId = std::uint32_t{1} << 31; ///< in every id: it is no place in a list
 
     std::atomic<bool> inSection = false;
-    std::uint32_t id = isId;
+    std::atomic<bool> mustWait = false; ///< the world stops, or nothing but the lock orders this thread's Sections
+    std::uint32_t id = 0;               ///< 0 for nobody: a thread that has no record yet
     std::atomic<Executor*> executor = nullptr; ///< where its queued calls go; changes in a StoppedWorld only
     Emission* emissions = nullptr;             ///< that run on it, the innermost first
     std::atomic<Affinity*> waitsFor = nullptr; ///< whose answer to a blocking call it waits for
 
     static Affinity& current() noexcept;
+    bool isNobody() const noexcept { return id == 0; }
 
     /// Who lives on it counts itself, so that the record is not used again too early.
     void enter() noexcept;
@@ -57,11 +59,9 @@ struct HALYARD_API Affinity {
 #ifdef __ELF__
 [[gnu::tls_model("initial-exec")]]
 #endif
-HALYARD_API extern constinit thread_local Affinity* currentAffinity;
+HALYARD_API extern constinit thread_local Affinity* currentAffinity; ///< never null
 
-HALYARD_API extern std::atomic<bool> worldStops; ///< some thread wants to, or nothing but the lock orders them here
-
-inline Affinity& Affinity::current() noexcept { return currentAffinity != nullptr ? *currentAffinity : make(); }
+inline Affinity& Affinity::current() noexcept { return currentAffinity->isNobody() ? make() : *currentAffinity; }
 inline bool Affinity::isThis() const noexcept { return currentAffinity == this; }
 
 inline void Affinity::enter() noexcept {
@@ -77,8 +77,8 @@ class Section {
     explicit Section(Affinity& me) noexcept : me_(me) {
         me_.inSection.store(true, std::memory_order_relaxed);
         std::atomic_signal_fence(std::memory_order_seq_cst); // for the processor, membarrier(2) does it
-        if (worldStops.load(std::memory_order_acquire)) [[unlikely]]
-            takeLock();
+        if (me_.mustWait.load(std::memory_order_acquire)) [[unlikely]]
+            hasLock_ = takeLock(me_);
     }
     Section(const Section&) = delete;
     Section& operator=(const Section&) = delete;
@@ -90,8 +90,9 @@ class Section {
     }
 
   private:
-    HALYARD_API void takeLock() noexcept;
-    HALYARD_API void returnLock() noexcept;
+    // Not told of this object, which then needs no place in memory.
+    HALYARD_API static bool takeLock(Affinity& me) noexcept; ///< True.
+    HALYARD_API static void returnLock() noexcept;
 
     Affinity& me_;
     bool hasLock_ = false;

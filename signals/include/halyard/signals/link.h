@@ -229,38 +229,42 @@ inline std::uint32_t Link::guard() const noexcept {
     return isInList() ? list().guard.load(std::memory_order_relaxed) : place.load(std::memory_order_relaxed);
 }
 
-/// One emission, or one queued call, as long as it runs: what keeps its Links where they are, and knows who calls.
+/// One emission, or one queued call, as long as it runs: what keeps its Links where they are, and knows who calls. It
+/// stands in its thread's list. What of it is inline is what nearly every emission costs.
 class HALYARD_API Emission {
   public:
-    /// An emission of `signal`.
-    explicit Emission(const SignalBase& signal) noexcept;
+    /// The links to call, in order.
+    struct Range {
+        Link* const* next = nullptr;
+        Link* const* end = nullptr;
+        bool asks = false; ///< another thread guards the signal: thunkFor() tells how to call each, null for not at all
+    };
+
+    Emission() noexcept : me_(currentAffinity) {}
     /// A queued call of `link`.
     explicit Emission(Link& link) noexcept;
     Emission(const Emission&) = delete;
     Emission& operator=(const Emission&) = delete;
-    ~Emission() {
-        if (target_ == nullptr)
+    [[gnu::always_inline]] ~Emission() {
+        if (target_ == 0)
             return;
         {
-            const Section section(me_);
-            if ((flags_->load(std::memory_order_relaxed) & (Untidy | WalkedElsewhere)) == 0) [[likely]] {
-                me_.emissions = outer_;
+            const Section section(*me_);
+            if ((flags().load(std::memory_order_relaxed) & (Untidy | WalkedElsewhere)) == 0) [[likely]] {
+                me_->emissions = outer_;
                 return;
             }
         }
         finish();
     }
 
-    Link* const* begin() const noexcept { return begin_; }
-    Link* const* end() const noexcept { return end_; }
-    /// Is about to call `link`.
+    /// Begins to emit `signal`.
+    Range begin(const SignalBase& signal) noexcept;
     Link& at(Link* link) noexcept {
         current_ = link;
         return *link;
     }
-    /// Whether another thread guards the signal; then thunkFor() tells how to call each link, null for not at all.
-    bool isForeign() const noexcept { return foreign_; }
-    Thunk thunkFor(Link& link) noexcept;
+    static Thunk thunkFor(Link& link) noexcept;
 
     /// Of the innermost call into `receiver` on this thread.
     static Tracked* callerOf(const Tracked& receiver) noexcept;
@@ -272,44 +276,45 @@ class HALYARD_API Emission {
     static bool isWalkedElsewhere(const void* target, std::uint32_t guard) noexcept;
 
   private:
-    void enter(Link& only) noexcept {
-        target_ = current_ = &only;
-        only_ = true;
-        flags_ = &only.flags;
-        owner_ = only.owner;
-        begin_ = &current_;
-        end_ = begin_ + 1;
-        push();
+    // What target_ is beside a pointer.
+    static constexpr std::uintptr_t isLink = 1;
+    static constexpr std::uintptr_t isQueued = 2;
+    static constexpr std::uintptr_t kindMask = 3;
+
+    [[gnu::always_inline]] Range enter(Link& only) noexcept {
+        current_ = &only;
+        push(reinterpret_cast<std::uintptr_t>(&only) | isLink, only.owner);
+        return {&current_, &current_ + 1};
     }
-    void enter(LinkList& all) noexcept {
-        target_ = &all;
-        flags_ = &all.flags;
-        owner_ = all.owner;
-        begin_ = all.links.get();
-        end_ = begin_ + all.size;
-        push();
+    [[gnu::always_inline]] Range enter(LinkList& all) noexcept {
+        push(reinterpret_cast<std::uintptr_t>(&all), all.owner);
+        return {all.links.get(), all.links.get() + all.size};
     }
-    void push() noexcept {
-        outer_ = me_.emissions;
-        me_.emissions = this;
+    [[gnu::always_inline]] void push(std::uintptr_t target, Tracked* owner) noexcept {
+        target_ = target;
+        owner_ = owner;
+        outer_ = me_->emissions;
+        me_->emissions = this;
+    }
+    const void* target() const noexcept { return reinterpret_cast<const void*>(target_ & ~kindMask); }
+    Link* link() const noexcept {
+        return (target_ & isLink) != 0 ? reinterpret_cast<Link*>(target_ & ~kindMask) : nullptr;
+    }
+    LinkList& list() const noexcept { return *reinterpret_cast<LinkList*>(target_); }
+    std::atomic<std::uint16_t>& flags() const noexcept {
+        return (target_ & isLink) != 0 ? link()->flags : list().flags;
     }
     static bool isSilenced(const Tracked* owner) noexcept { return owner != nullptr && owner->signalsAreBlocked(); }
-    void enterForeign(SignalBase& signal) noexcept;
+    Range beginElsewhere(SignalBase& signal) noexcept;
     /// Whether an emission of another thread has still to look how a Link of this one is called.
-    bool isCalledElsewhere(const void* target) const noexcept;
+    bool isCalledElsewhere() const noexcept;
     void finish() noexcept;
 
-    Affinity& me_;
-    Emission* outer_ = nullptr;
-    const void* target_ = nullptr; ///< the Link or the LinkList; null where there is nobody to call
-    std::atomic<std::uint16_t>* flags_ = nullptr;
-    Tracked* owner_ = nullptr;
+    Affinity* me_;
+    Emission* outer_; // these from when it is in the list
+    Tracked* owner_;
     Link* current_ = nullptr;
-    Link* const* begin_ = nullptr;
-    Link* const* end_ = nullptr;
-    bool only_ = false; ///< the target is a Link
-    bool foreign_ = false;
-    bool queued_ = false;
+    std::uintptr_t target_ = 0; ///< the Link or the LinkList; 0 where there is nobody to call
 };
 
 /// Says of a wrong call what was wrong with it: to standard error, until core makes it a log line.

@@ -83,30 +83,24 @@ class HALYARD_API SignalBase {
     std::atomic<std::uintptr_t> word_;
 };
 
-/// Begins an emission, on the thread that guards the signal nearly always.
-inline detail::Emission::Emission(const SignalBase& signal) noexcept : me_(Affinity::current()) {
+[[gnu::always_inline]] inline detail::Emission::Range detail::Emission::begin(const SignalBase& signal) noexcept {
     {
-        const Section section(me_);
+        const Section section(*me_);
         const std::uintptr_t word = signal.word_.load(std::memory_order_acquire);
-        if ((word & SignalBase::kindMask) == SignalBase::oneLink) {
-            Link& only = *reinterpret_cast<Link*>(word & ~SignalBase::kindMask);
-            if (only.place.load(std::memory_order_relaxed) == me_.id) [[likely]] {
-                if (!isSilenced(only.owner))
-                    enter(only);
-                return;
-            }
-        } else if ((word & SignalBase::kindMask) == SignalBase::manyLinks) {
-            LinkList& all = *reinterpret_cast<LinkList*>(word & ~SignalBase::kindMask);
-            if (all.guard.load(std::memory_order_relaxed) == me_.id) [[likely]] {
-                if (!isSilenced(all.owner))
-                    enter(all);
-                return;
-            }
+        const std::uintptr_t kind = word & SignalBase::kindMask;
+        if (kind == SignalBase::oneLink) {
+            Link& only = *reinterpret_cast<Link*>(word - SignalBase::oneLink);
+            if (only.place.load(std::memory_order_relaxed) == me_->id) [[likely]]
+                return isSilenced(only.owner) ? Range() : enter(only);
+        } else if (kind == SignalBase::manyLinks) {
+            LinkList& all = *reinterpret_cast<LinkList*>(word - SignalBase::manyLinks);
+            if (all.guard.load(std::memory_order_relaxed) == me_->id) [[likely]]
+                return isSilenced(all.owner) ? Range() : enter(all);
         } else {
-            return;
+            return {};
         }
     }
-    enterForeign(const_cast<SignalBase&>(signal));
+    return beginElsewhere(const_cast<SignalBase&>(signal));
 }
 
 /// A signal: whoever is connected to it is called when it is emitted, in the order of the connecting.
@@ -197,11 +191,10 @@ class Signal : public SignalBase {
   private:
     void walk(detail::Param<Args>... args) const {
         using Call = void (*)(detail::Link&, detail::Param<Args>...);
-        detail::Emission emission(*this);
+        detail::Emission emission;
         // The array stays where it is until the emission ends, and what is connected meanwhile stands behind its end.
-        detail::Link* const* each = emission.begin();
-        detail::Link* const* const end = emission.end();
-        if (!emission.isForeign()) [[likely]] {
+        auto [each, end, asks] = emission.begin(*this);
+        if (!asks) [[likely]] {
             for (; each != end; ++each) {
                 detail::Link& link = emission.at(*each);
                 reinterpret_cast<Call>(link.call.load(std::memory_order_relaxed))(link, args...);
@@ -210,7 +203,7 @@ class Signal : public SignalBase {
         }
         for (; each != end; ++each) {
             detail::Link& link = emission.at(*each);
-            if (const detail::Thunk call = emission.thunkFor(link))
+            if (const detail::Thunk call = detail::Emission::thunkFor(link))
                 reinterpret_cast<Call>(call)(link, args...);
         }
     }
