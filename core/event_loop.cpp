@@ -16,8 +16,19 @@ namespace halyard {
 class ThreadLoops {
   public:
     static ThreadLoops& ofThisThread() {
-        static thread_local ThreadLoops loops;
-        return loops;
+        // Trivial, so that an object that dies after its thread's other variables may still make one. That one stays.
+        constinit static thread_local ThreadLoops* loops = nullptr;
+        if (loops == nullptr) {
+            loops = new ThreadLoops;
+            struct AtThreadEnd {
+                ~AtThreadEnd() {
+                    delete loops;
+                    loops = nullptr;
+                }
+            };
+            static thread_local const AtThreadEnd janitor;
+        }
+        return *loops;
     }
 
     ThreadLoops() = default;
@@ -73,10 +84,11 @@ class ThreadLoops {
             Dispatcher::close(first_);
             first_->setFacade(nullptr);
             implicit_.reset();
-            first_->removeUser();
         }
-        first_ = first;
-        Dispatcher::makeCurrent(first);
+        Dispatcher* const before = std::exchange(first_, first);
+        Dispatcher::makeCurrent(first); // from here on no other thread has it in hand
+        if (before != nullptr)
+            before->removeUser();
         if (first == nullptr || Thread::currentOrNull() != nullptr)
             return;
         adopted_.reset(new Thread(Thread::Adopted())); // who has a loop has a Thread
