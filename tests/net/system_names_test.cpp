@@ -68,8 +68,9 @@ TEST_CASE(
     "the system's names: of the addresses of a host, a silent, a refusing and a good one, the good one is the peer") {
     if (!hasHosts())
         return;
-    const PlainSocket good = listeningAt(HostAddress("127.0.0.6"));
-    const std::uint16_t port = boundTo(good).port;
+    const std::uint16_t port =
+        portFreeAt({HostAddress("127.0.0.4"), HostAddress("127.0.0.5"), HostAddress("127.0.0.6")});
+    const PlainSocket good = listeningAt(HostAddress("127.0.0.6"), port);
     const Silent silent(HostAddress("127.0.0.4"), port);
     const Refusing refusing(HostAddress("127.0.0.5"), port);
     for (const bool inWait : {false, true}) {

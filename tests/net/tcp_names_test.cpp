@@ -39,7 +39,8 @@ bool pumpTo(const TcpSocket& socket, SocketState state) {
 } // namespace
 
 TEST_CASE("connecting to localhost by name: the lookup ends in the loop, and the signals come in their order") {
-    const PlainSocket listener = listeningAt(four);
+    const PlainSocket listener = listeningAt(four, portFreeAt({four, six}));
+    const Refusing nobody(six, listener.port());
     TcpSocket socket;
     SocketTrace trace(socket);
     socket.connectToHost("localhost", listener.port());
@@ -135,8 +136,8 @@ TEST_CASE("a name server that does not answer is a host not found, and other fai
 }
 
 TEST_CASE("of several addresses the first that answers is the peer") {
-    const PlainSocket good = listeningAt(thirdFour);
-    const std::uint16_t port = boundTo(good).port;
+    const std::uint16_t port = portFreeAt({six, otherFour, thirdFour});
+    const PlainSocket good = listeningAt(thirdFour, port);
     const Silent silent(six, port);
     const Refusing refusing(otherFour, port);
     const Names names({{"a.test", {six, otherFour, thirdFour}}});
@@ -155,8 +156,8 @@ TEST_CASE("of several addresses the first that answers is the peer") {
 }
 
 TEST_CASE("when no address answers, the error names the host and an address") {
-    const Refusing refusing(four);
-    const std::uint16_t port = refusing.endpoint().port;
+    const std::uint16_t port = portFreeAt({four, otherFour});
+    const Refusing refusing(four, port);
     const Refusing also(otherFour, port);
     const Names names({{"a.test", {otherFour, four}}});
     TcpSocket socket;
@@ -169,8 +170,8 @@ TEST_CASE("when no address answers, the error names the host and an address") {
 }
 
 TEST_CASE("while looking up and while racing: abort, disconnectFromHost, close, delete, connecting again") {
-    const Silent silent(four);
-    const std::uint16_t port = silent.endpoint().port;
+    const std::uint16_t port = portFreeAt({four, otherFour});
+    const Silent silent(four, port);
     const PlainSocket good = listeningAt(otherFour, port);
     Names names({{"dead.test", {four}}, {"held.test", {otherFour}}});
     names.hold("held.test");
@@ -237,8 +238,8 @@ TEST_CASE("ended while looking up, it connects, sends what was written and ends"
 }
 
 TEST_CASE("every signal of a connecting by name may abort, delete and connect anew") {
-    const PlainSocket listener = listeningAt(four);
-    const std::uint16_t port = listener.port();
+    const std::uint16_t port = portFreeAt({four, otherFour});
+    const PlainSocket listener = listeningAt(four, port);
     const Refusing refusing(otherFour, port);
     const Names names({{"good.test", {otherFour, four}}, {"bad.test", {otherFour}}});
     enum class Do { Abort, Delete, Reconnect, Wait };
@@ -327,7 +328,7 @@ TEST_CASE("one budget for the lookup and the race: a wait that is too short give
 }
 
 TEST_CASE("waits alone, in a thread without a loop: by name to the last byte") {
-    const PlainSocket listener = listeningAt(four);
+    const PlainSocket listener = listeningAt(four, portFreeAt({four, otherFour}));
     const Silent silent(otherFour, listener.port());
     const Names names({{"a.test", {otherFour, four}}});
     std::string got;
@@ -370,8 +371,8 @@ TEST_CASE("the connect timeout covers the lookup and the race together") {
 }
 
 TEST_CASE("bound before, it connects from there, to addresses of that family only") {
-    const PlainSocket listener = listeningAt(four);
-    const std::uint16_t port = listener.port();
+    const std::uint16_t port = portFreeAt({four, six, otherFour});
+    const PlainSocket listener = listeningAt(four, port);
     const PlainSocket sixListener = listeningAt(six, port);
     const Silent silent(otherFour, port);
     const Names names({{"a.test", {six, otherFour, four}}, {"six.test", {six}}});
@@ -402,12 +403,13 @@ TEST_CASE("bound before, it connects from there, to addresses of that family onl
 }
 
 TEST_CASE("options that were set before are set on the connection that won") {
-    const PlainSocket listener = listeningAt(otherFour);
-    const Refusing refusing(four, boundTo(listener).port);
+    const std::uint16_t port = portFreeAt({four, otherFour});
+    const PlainSocket listener = listeningAt(otherFour, port);
+    const Refusing refusing(four, port);
     const Names names({{"a.test", {four, otherFour}}});
     TcpSocket socket;
     socket.setSocketOption(SocketOption::KeepAliveIdle, 77);
-    socket.connectToHost("a.test", boundTo(listener).port);
+    socket.connectToHost("a.test", port);
     REQUIRE(pumpTo(socket, SocketState::Connected));
     CHECK(socket.socketOption(SocketOption::KeepAliveIdle) == 77);
 }
@@ -438,8 +440,10 @@ TEST_CASE("deleted while looking up or racing, it delivers what was written all 
 }
 
 TEST_CASE("a hundred sockets connect by name at once") {
+    const std::uint16_t port = portFreeAt({four, six});
+    const Refusing nobody(six, port);
     TcpServer server;
-    REQUIRE(server.listen(HostAddress::LocalHost));
+    REQUIRE(server.listen(four, port));
     server.setMaxPendingConnections(1000);
     const Names names({{"a.test", {four}}});
     std::vector<std::unique_ptr<TcpSocket>> sockets;
@@ -447,7 +451,7 @@ TEST_CASE("a hundred sockets connect by name at once") {
     for (int i = 0; i != 100; ++i) {
         sockets.push_back(std::make_unique<TcpSocket>());
         sockets.back()->connected.connect([&connected] { ++connected; });
-        sockets.back()->connectToHost(i % 2 == 0 ? "a.test" : "localhost", server.serverPort());
+        sockets.back()->connectToHost(i % 2 == 0 ? "a.test" : "localhost", port);
     }
     CHECK(pumpUntil([&] { return connected == 100; }));
 }
