@@ -19,6 +19,7 @@ void refuse(std::string_view sentence) { logMessage(LogLevel::Warning, "halyard.
 } // namespace
 
 Object::Object(Object* parent) {
+    isObject_ = true;
     Dispatcher::current(); // which makes the thread's loop, where it has none
     if (parent != nullptr)
         setParent(parent);
@@ -161,6 +162,12 @@ bool Object::isOnItsThread(std::string_view call) const {
     if (!own)
         refuse(std::string(call).append(": the object lives on another thread"));
     return own;
+}
+
+Object* Object::sender() const noexcept {
+    Tracked* const owner = signalOwner();
+    // By way of the member's address: another Tracked's protected member has no other.
+    return owner != nullptr && owner->*(&Object::isObject_) ? static_cast<Object*>(owner) : nullptr;
 }
 
 EventLoop* Object::loop() const noexcept {

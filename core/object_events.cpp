@@ -163,14 +163,16 @@ void Object::IdTimer::dispatch() {
         int id;
         Clock::time_point due;
         ~AfterHandler() {
-            if (!object || object->executor() != Executor::current())
-                return; // gone, or moved: it goes on there
+            if (!object)
+                return;
+            --object->extra_->timing;
             for (const auto& each : object->extra_->timers)
                 if (each->id() == id && !each->isArmed())
                     each->arm(repeat(due, each->interval_));
         }
     };
     const AfterHandler whicheverWayItEnds{&owner_, id_, when()};
+    ++owner_.extra_->timing;
     TimerEvent event(id_);
     owner_.deliver(event);
 }

@@ -25,6 +25,7 @@ struct Object::Extra {
     bool ending = false;                  ///< the parent deletes them
     std::vector<Pointer<Object>> filters; ///< the last one sees an event first; null where one has gone
     int filtering = 0;                    ///< events that are before the filters
+    int timing = 0;                       ///< handlers of timers that run
     std::vector<std::unique_ptr<IdTimer>> timers;
     std::vector<std::pair<std::string, std::any>> properties;
 };

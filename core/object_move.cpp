@@ -5,6 +5,7 @@
 #include <halyard/core/log.h>
 #include <halyard/core/thread.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -58,6 +59,7 @@ bool Object::moveToThread(Thread* thread) {
                                 : !livesHere()       ? "only its own thread can give the object away"
                                 : parent_ != nullptr ? "the object has a parent, with which it lives"
                                 : dying_             ? "the object is being destroyed"
+                                : isBusy()           ? "a slot or handler runs that the object called: post the move"
                                                      : nullptr;
     if (refusal != nullptr) {
         logMessage(LogLevel::Warning, "halyard.core", std::string("Object::moveToThread(): ").append(refusal));
@@ -75,6 +77,14 @@ bool Object::moveToThread(Thread* thread) {
     refused->run(); // which brings them back into this loop
     logMessage(LogLevel::Warning, "halyard.core", "Object::moveToThread(): the thread is ending");
     return false;
+}
+
+/// Whether something of it or below it is on the stack, and will look at it when it comes back.
+bool Object::isBusy() const {
+    if (isEmitting() || (extra_ != nullptr && extra_->filtering + extra_->timing != 0))
+        return true;
+    const std::span<Object* const> below = children();
+    return std::any_of(below.begin(), below.end(), [](const Object* each) { return each->isBusy(); });
 }
 
 /// It, and what is below it, leaves this thread's loop.

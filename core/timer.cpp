@@ -62,8 +62,6 @@ void Timer::goOff() {
 }
 
 void Timer::slotDone(Deadline::Clock::time_point due) {
-    if (!livesHere())
-        return; // the slot moved it: it goes on there
     if (deletesItself_) {
         delete this;
         return;
@@ -73,11 +71,7 @@ void Timer::slotDone(Deadline::Clock::time_point due) {
         alarm_.arm(Deadline::repeat(due, interval_));
 }
 
-void Timer::leavingThread() {
-    if (active_ && !alarm_.isArmed()) // in its own slot
-        alarm_.arm(Deadline::repeat(alarm_.when(), interval_));
-    alarm_.leaveLoop();
-}
+void Timer::leavingThread() { alarm_.leaveLoop(); }
 
 void Timer::enteredThread() { alarm_.joinLoop(); }
 

@@ -299,6 +299,11 @@ void TcpServer::enteredThread() {
     if (engine_ == nullptr)
         return;
     engine_->joinLoop();
+    if (const int error = engine_->observe(readiness::Readable); error != 0) {
+        setError(socketErrorFromErrno(error), "cannot watch the listening socket in the loop of another thread");
+        engine_.reset();
+        return;
+    }
     observe();
 }
 

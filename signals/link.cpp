@@ -61,7 +61,7 @@ Link& Link::allocate() {
 void Link::releaseIfUnused(const Exclusive& right, Graves& graves) noexcept {
     if (has(InFlight))
         return;
-    if (Emission::isWalked(this, flags.load(std::memory_order_relaxed), right)) {
+    if (Running::isWalked(this, flags.load(std::memory_order_relaxed), right)) {
         set(Untidy);
         return;
     }
@@ -155,7 +155,7 @@ bool Link::askWhenOver() noexcept {
 void Link::forgetCalls(const Exclusive& right) noexcept {
     set(InFlight, false);
     if (right.isEverybodys())
-        set(WalkedElsewhere, Emission::isWalkedElsewhere(this, guard()));
+        set(WalkedElsewhere, Running::isWalkedElsewhere(this, guard()));
 }
 
 void Link::callsAreOver() noexcept {

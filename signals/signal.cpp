@@ -59,7 +59,7 @@ std::uint32_t SignalBase::guard() const noexcept {
 
 void SignalBase::guardBy(const Affinity& thread) noexcept {
     const auto locate = [&](Link& each) {
-        each.set(detail::WalkedElsewhere, detail::Emission::isWalkedElsewhere(&each, thread.id));
+        each.set(detail::WalkedElsewhere, detail::Running::isWalkedElsewhere(&each, thread.id));
         each.locate();
     };
     if (kind() == oneLink) {
@@ -69,7 +69,7 @@ void SignalBase::guardBy(const Affinity& thread) noexcept {
     }
     LinkList& all = list();
     all.guard.store(thread.id, std::memory_order_relaxed);
-    all.set(detail::WalkedElsewhere, detail::Emission::isWalkedElsewhere(&all, thread.id));
+    all.set(detail::WalkedElsewhere, detail::Running::isWalkedElsewhere(&all, thread.id));
     for (std::uint32_t i = 0; i != all.size; ++i)
         locate(*all.links[i]);
     for (Link* each = all.relays; each != nullptr; each = each->next)
@@ -165,7 +165,7 @@ Connection SignalBase::place(SlotBlank& slot, const Place& where, const Exclusiv
     if (hasLinks()) {
         try {
             LinkList& all = makeList();
-            all.append(link, detail::Emission::isWalked(&all, all.flags.load(std::memory_order_relaxed), right));
+            all.append(link, detail::Running::isWalked(&all, all.flags.load(std::memory_order_relaxed), right));
         } catch (...) {
             Graves none;
             link.releaseIfUnused(right, none);
@@ -243,7 +243,7 @@ void SignalBase::endAll() noexcept {
     LinkRing::endAll(all.relays, right, graves);
     all.signal = nullptr;
     all.set(detail::Untidy);
-    if (!detail::Emission::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
+    if (!detail::Running::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
         all.tidy(right, graves);
 }
 
@@ -258,7 +258,7 @@ void SignalBase::lose(Link& link, const Exclusive& right, Graves& graves) noexce
     LinkList& all = list();
     ++all.ended;
     all.set(detail::Untidy);
-    if (detail::Emission::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
+    if (detail::Running::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
         return;
     // Squeezing only when half of it is dead makes a disconnect cost a constant, and keeps the order. The functor
     // goes at once all the same.
@@ -298,7 +298,7 @@ std::size_t SignalBase::endWhere(Matches matches) noexcept {
     if (count == 0)
         return 0;
     all.set(detail::Untidy);
-    if (!detail::Emission::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
+    if (!detail::Running::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
         all.tidy(right, graves);
     return count;
 }

@@ -19,7 +19,7 @@ Tracked::~Tracked() {
     clearPointers();
     endConnections();
     if (detail::currentAffinity->emissions != nullptr)
-        detail::Emission::forgetOwner(*this);
+        detail::Running::forgetOwner(*this);
     affinity().leave();
 }
 
@@ -43,7 +43,9 @@ std::unique_ptr<Task> Tracked::post(std::unique_ptr<Task> task) const {
     return its != nullptr ? its->post(std::move(task)) : std::move(task);
 }
 
-Tracked* Tracked::signalOwner() const noexcept { return detail::Emission::callerOf(*this); }
+Tracked* Tracked::signalOwner() const noexcept { return detail::Running::callerOf(*this); }
+
+bool Tracked::isEmitting() const noexcept { return detail::Running::isOf(*this); }
 
 std::unique_ptr<Task> Tracked::moveTo(Affinity& thread, std::span<Tracked* const> objects,
                                       std::unique_ptr<Task> first) noexcept {

@@ -589,3 +589,27 @@ TEST_CASE("the free form connects a signal to a signal") {
     CHECK_FALSE(Object::connect(&a, &Named::said, static_cast<Named*>(nullptr), &Named::said).isConnected());
     CHECK(logged.linesWith("no receiver") == 1);
 }
+
+TEST_CASE("a slot asks its object who called it") {
+    struct Asker : Object {
+        void ask() { callers.push_back(sender()); }
+        std::vector<Object*> callers;
+    };
+    Asker asker;
+    Object first;
+    Object second;
+    first.objectNameChanged.connect(&asker, &Asker::ask);
+    second.objectNameChanged.connect(&asker, &Asker::ask);
+    first.setObjectName("a");
+    second.setObjectName("b");
+    asker.ask();
+    Signal<> nobodys;
+    nobodys.connect(&asker, &Asker::ask);
+    nobodys();
+    struct Plain : Tracked {
+        Signal<> changed{this};
+    } plain;
+    plain.changed.connect(&asker, &Asker::ask);
+    plain.changed();
+    CHECK(asker.callers == std::vector<Object*>{&first, &second, nullptr, nullptr, nullptr});
+}

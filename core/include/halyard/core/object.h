@@ -96,7 +96,9 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     /// Takes it and what is below it to another thread that runs: its timers and what else it has in the loop, its
     /// connections, and what is posted to it, in order. Only on the thread that it lives on: from when it returns
     /// true, only the other one may use it. False, with a logged sentence: a null thread, one that does not run, a
-    /// parent, the wrong thread, an object that is being destroyed. True where it lives there already.
+    /// parent, the wrong thread, an object that is being destroyed; and inside a slot that one of its own signals
+    /// called, or a handler of one of its timers: post the move then, EventLoop::post() does it right after. True where
+    /// it lives there already.
     bool moveToThread(Thread* thread);
 
     /// The loop that it lives in. Thread-safe.
@@ -159,6 +161,10 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     virtual void childEvent(ChildEvent& event); ///< Not for the children that it deletes itself when it dies.
     virtual void customEvent(Event& event);     ///< Of a type from Event::User on.
 
+    /// In a slot of this object: the object whose signal called it. Null in no slot, for a signal without an owner,
+    /// and where the sender is gone.
+    Object* sender() const noexcept;
+
     /// The two halves of moveToThread(), for objects that have something in their thread's loop: called for each
     /// object that moves, on the thread that it leaves and then on the one that it has come to. They emit nothing and
     /// throw nothing; an override calls what it overrides.
@@ -200,6 +206,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     void removeChild(Object& child) noexcept;
     void childHas(Event::Type what, Object& child);
     std::string described() const;
+    bool isBusy() const;
     void depart(std::vector<Tracked*>& all, Arrival& arrival);
     void leaveThread();
     void enterThread();

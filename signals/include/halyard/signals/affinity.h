@@ -21,7 +21,7 @@ class Executor;
 
 namespace detail {
 
-class Emission;
+struct Running;
 
 /// One thread. Its record is never freed, only used again for a later thread when nobody lives on it any more.
 struct HALYARD_API Affinity {
@@ -31,7 +31,7 @@ struct HALYARD_API Affinity {
     std::atomic<bool> mustWait = false; ///< the world stops, or nothing but the lock orders this thread's Sections
     std::uint32_t id = 0;               ///< 0 for nobody: a thread that has no record yet
     std::atomic<Executor*> executor = nullptr; ///< where its queued calls go; changes in a StoppedWorld only
-    Emission* emissions = nullptr;             ///< that run on it, the innermost first
+    Running* emissions = nullptr;              ///< that run on it, the innermost first
     std::atomic<Affinity*> waitsFor = nullptr; ///< whose answer to a blocking call it waits for
 
     static Affinity& current() noexcept;

@@ -50,6 +50,7 @@ class HALYARD_API SignalBase {
   private:
     friend class Connection;
     friend class detail::Emission;
+    friend class detail::SingleEmission;
     friend struct detail::Link;
     friend struct detail::LinkList;
 
@@ -83,24 +84,23 @@ class HALYARD_API SignalBase {
     std::atomic<std::uintptr_t> word_;
 };
 
-[[gnu::always_inline]] inline detail::Emission::Range detail::Emission::begin(const SignalBase& signal) noexcept {
-    {
-        const Section section(*me_);
+inline detail::Link* detail::SingleEmission::begin(const SignalBase& signal) noexcept {
+    me_.inSection.store(true, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    Link* found = nullptr;
+    if (!me_.mustWait.load(std::memory_order_acquire)) [[likely]] {
         const std::uintptr_t word = signal.word_.load(std::memory_order_acquire);
-        const std::uintptr_t kind = word & SignalBase::kindMask;
-        if (kind == SignalBase::oneLink) {
+        if ((word & SignalBase::kindMask) == SignalBase::oneLink) [[likely]] {
             Link& only = *reinterpret_cast<Link*>(word - SignalBase::oneLink);
-            if (only.place.load(std::memory_order_relaxed) == me_->id) [[likely]]
-                return isSilenced(only.owner) ? Range() : enter(only);
-        } else if (kind == SignalBase::manyLinks) {
-            LinkList& all = *reinterpret_cast<LinkList*>(word - SignalBase::manyLinks);
-            if (all.guard.load(std::memory_order_relaxed) == me_->id) [[likely]]
-                return isSilenced(all.owner) ? Range() : enter(all);
-        } else {
-            return {};
+            if (only.place.load(std::memory_order_relaxed) == me_.id && !Emission::isSilenced(only.owner)) [[likely]] {
+                running_.current = &only;
+                running_.enter(me_, &only, Running::isLink, only.owner);
+                found = &only;
+            }
         }
     }
-    return beginElsewhere(const_cast<SignalBase&>(signal));
+    me_.inSection.store(false, std::memory_order_release);
+    return found;
 }
 
 /// A signal: whoever is connected to it is called when it is emitted, in the order of the connecting.
@@ -189,12 +189,24 @@ class Signal : public SignalBase {
     }
 
   private:
+    using Call = void (*)(detail::Link&, detail::Param<Args>...);
+
     void walk(detail::Param<Args>... args) const {
-        using Call = void (*)(detail::Link&, detail::Param<Args>...);
-        detail::Emission emission;
+        detail::SingleEmission emission;
+        if (detail::Link* const only = emission.begin(*this)) [[likely]] {
+            const detail::SingleEmission::End end(emission, *only);
+            reinterpret_cast<Call>(only->call.load(std::memory_order_relaxed))(*only, args...);
+            return;
+        }
+        walkAll(args...);
+    }
+
+    [[gnu::noinline]] void walkAll(detail::Param<Args>... args) const {
+        detail::Emission emission(const_cast<Signal&>(*this));
         // The array stays where it is until the emission ends, and what is connected meanwhile stands behind its end.
-        auto [each, end, asks] = emission.begin(*this);
-        if (!asks) [[likely]] {
+        detail::Link* const* each = emission.begin();
+        detail::Link* const* const end = emission.end();
+        if (!emission.asks()) [[likely]] {
             for (; each != end; ++each) {
                 detail::Link& link = emission.at(*each);
                 reinterpret_cast<Call>(link.call.load(std::memory_order_relaxed))(link, args...);

@@ -15,8 +15,10 @@ class SignalBase;
 class PointerBase;
 
 namespace detail {
+class Emission;
 struct Link;
 struct LinkRing;
+struct Running;
 } // namespace detail
 
 /// The base of whatever receives signals: when it dies, its connections end and its guarded pointers are null.
@@ -60,6 +62,9 @@ class HALYARD_API Tracked {
     /// that is gone.
     Tracked* signalOwner() const noexcept;
 
+    /// Whether a slot runs on this thread that a signal of this object called.
+    bool isEmitting() const noexcept;
+
     /// Takes objects that live on this thread to another one, with their connections and with the calls that are
     /// queued for them, in their order. `first` runs there before those. Null; or `first`, and nothing has moved,
     /// where the thread has no executor that takes it.
@@ -75,6 +80,7 @@ class HALYARD_API Tracked {
     friend class SignalBase;
     friend class PointerBase;
     friend class detail::Emission;
+    friend struct detail::Running;
     friend struct detail::Link;
     friend struct detail::LinkRing;
 
@@ -82,6 +88,9 @@ class HALYARD_API Tracked {
     PointerBase* pointers_ = nullptr;
     std::atomic<detail::Affinity*> affinity_;
     std::atomic<bool> signalsBlocked_ = false;
+
+  protected:
+    bool isObject_ = false; ///< the base of a core Object
 };
 
 } // namespace halyard
