@@ -49,9 +49,7 @@ bool LingeringClose::isDone() {
 }
 
 void LingeringClose::engineReady(std::uint32_t) {
-    if (isDone())
-        remove();
-    else if (engine_->observe(readiness::Writable) != 0) // libuv no longer watches after an error
+    if (isDone() || engine_->observe(readiness::Writable) != 0) // libuv no longer watches after an error
         remove();
 }
 

@@ -48,7 +48,7 @@ struct AffinityRecords {
     const bool hasBarrier = registerBarrier();
     pthread_key_t key{};
 
-    static AffinityRecords& get() noexcept {
+    static AffinityRecords& get() {
         static auto* records = new AffinityRecords; // outlives every static object that may still emit
         return *records;
     }
@@ -58,7 +58,7 @@ struct AffinityRecords {
         pthread_key_create(&key, [](void* record) { get().end(*static_cast<Affinity*>(record)); });
     }
 
-    Affinity& take() noexcept {
+    Affinity& take() {
         const std::lock_guard lock(mutex);
         Affinity* record = free;
         if (record != nullptr) {

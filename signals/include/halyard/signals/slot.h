@@ -113,7 +113,7 @@ constexpr bool
 template <class F>
 struct BoxOf final : SlotBox {
     template <class Given>
-    explicit BoxOf(Given&& given) : functor(std::forward<Given>(given)) {}
+    BoxOf(std::in_place_t, Given&& given) : functor(std::forward<Given>(given)) {}
     F functor;
 };
 
@@ -288,7 +288,7 @@ struct SlotMaker : SlotBlank {
         if constexpr (fitsLink<F>)
             ::new (static_cast<void*>(slot)) F(std::forward<Given>(given));
         else
-            ::new (static_cast<void*>(slot)) SlotBox*(new BoxOf<F>(std::forward<Given>(given)));
+            ::new (static_cast<void*>(slot)) SlotBox*(new BoxOf<F>(std::in_place, std::forward<Given>(given)));
     }
 };
 
