@@ -30,9 +30,9 @@ forget_missing_peers() {
     done
 }
 
-# The build that people use, and that `run` and `test` share.
+# The build that people use, and that `run` and `test` share. Warnings stop it where HALYARD_WERROR says so.
 configure_default() {
-    configure build -Dbuildtype=debugoptimized -Dtests=enabled -Dtools=enabled
+    configure build -Dbuildtype=debugoptimized -Dtests=enabled -Dtools=enabled ${HALYARD_WERROR:+-Dwerror=true}
 }
 
 # through_ccache COMPILER: Meson looks for ccache by itself only as long as nobody names the compiler.

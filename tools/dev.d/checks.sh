@@ -24,8 +24,8 @@ check_format() {
 }
 
 check_headers() {
-    configure_with g++ build-gcc -Dwerror=true
-    tests/headers/run build-gcc g++ clang++
+    configure_strict_gcc
+    tests/headers/run "$strict_gcc" g++ clang++
 }
 
 check_layers() {
@@ -33,15 +33,15 @@ check_layers() {
 }
 
 check_refusals() {
-    configure_with g++ build-gcc -Dwerror=true
-    meson test -C build-gcc --no-rebuild --print-errorlogs --suite compile_fail
+    configure_strict_gcc
+    meson test -C "$strict_gcc" --no-rebuild --print-errorlogs --suite compile_fail
     configure_with clang++ build-clang -Dwerror=true
     meson test -C build-clang --no-rebuild --print-errorlogs --suite compile_fail
 }
 
 check_werror() {
-    configure_with g++ build-gcc -Dwerror=true
-    build build-gcc
+    configure_strict_gcc
+    build "$strict_gcc"
     configure_with clang++ build-clang -Dwerror=true
     build build-clang
 }
@@ -75,8 +75,19 @@ check_tsan() {
 # run_sanitized_tests DIR SANITIZERS [ARGUMENT of meson test]...
 run_sanitized_tests() {
     configure_with g++ "$1" -Dbuildtype=debug -Doptimization=1 -Db_sanitize="$2"
-    export HALYARD_TEST_TIMEOUT_SCALE=4
+    export HALYARD_TEST_TIMEOUT_SCALE=4 HALYARD_TEST_MEMORY_SCALE=4
     run_tests "$1" --timeout-multiplier "$HALYARD_TEST_TIMEOUT_SCALE" "${@:3}"
+}
+
+# The build where a warning of g++ is an error: the default one if it is that already (CI's is), or one beside it.
+configure_strict_gcc() {
+    if [[ -n ${HALYARD_WERROR:-} ]]; then
+        strict_gcc=build
+        configure_default
+    else
+        strict_gcc=build-gcc
+        configure_with g++ build-gcc -Dwerror=true
+    fi
 }
 
 # configure_with COMPILER DIR OPTION...
