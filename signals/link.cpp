@@ -115,6 +115,8 @@ void Link::locate() noexcept {
         chooseCall();
 }
 
+Tracked* Link::sender() const noexcept { return isInList() ? list().owner : owner; }
+
 SignalBase* Link::signal() const noexcept {
     return isInList() ? list().signal : reinterpret_cast<SignalBase*>(holder.load(std::memory_order_relaxed));
 }
@@ -168,12 +170,12 @@ void Link::callsAreOver() noexcept {
 
 std::unique_ptr<Task> Link::post(std::unique_ptr<Task> task) {
     Graves graves;
-    Executor* executor = nullptr;
+    bool tell = false;
     {
         const Exclusive right([this](const Affinity& me) { return isGuardedBy(me) && !(has(Once) && has(Remote)); });
         if (has(Ended))
             return task;
-        executor = receiver->executor();
+        Executor* const executor = receiver->executor();
         if (executor != nullptr) {
             if (!has(InFlight))
                 set(InFlight);
@@ -183,9 +185,12 @@ std::unique_ptr<Task> Link::post(std::unique_ptr<Task> task) {
                 end(false, right);
                 its.lose(*this, right, graves);
             }
+        } else if (!has(Told)) {
+            set(Told);
+            tell = true;
         }
     }
-    if (executor == nullptr)
+    if (tell)
         reportMisuse("a queued slot is not called: its receiver's thread has no loop");
     return task;
 }
@@ -221,6 +226,19 @@ void LinkRing::endAll(Link*& first, const Exclusive& right, Graves& graves) noex
             link.disconnect(right, graves);
         }
     }
+}
+
+/// Those that come from signals of one object.
+std::size_t LinkRing::endFrom(const Tracked& sender, Link* first, const Exclusive& right, Graves& graves) noexcept {
+    std::size_t ended = 0;
+    for (Link* next = first; next != nullptr;) {
+        Link& link = *std::exchange(next, next->next);
+        if (!link.has(Ended) && link.sender() == &sender) {
+            link.disconnect(right, graves);
+            ++ended;
+        }
+    }
+    return ended;
 }
 
 LinkList& LinkList::allocate() {

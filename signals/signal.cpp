@@ -121,8 +121,6 @@ Connection SignalBase::attachTo(Tracked* receiver, SlotBlank& slot, ConnectionTy
         refusal = "connect: there is no slot";
     else if ((type & ConnectionType::Unique) && !slot.ops->isMember)
         refusal = "connect: only a member function can be a unique slot";
-    else if (waits && !slot.ops->canBeQueued)
-        refusal = "connect: a queued slot needs arguments that can be copied";
     else if (way == ConnectionType::Queued && receiver->executor() == nullptr)
         refusal = "connect: a queued slot needs a receiver on a thread with a loop";
     if (refusal == nullptr) {

@@ -32,6 +32,14 @@ void Tracked::endConnections() noexcept {
     }
 }
 
+std::size_t Tracked::disconnectFrom(const Tracked* sender) noexcept {
+    if (sender == nullptr)
+        return 0; // and not those of signals without an owner
+    detail::Graves graves;
+    const Exclusive right([this](const Affinity& me) { return &affinity() == &me && LinkRing::isLocal(incoming_); });
+    return LinkRing::endFrom(*sender, incoming_, right, graves);
+}
+
 void Tracked::clearPointers() noexcept {
     while (pointers_ != nullptr)
         pointers_->leave();

@@ -1,4 +1,4 @@
-// this slot cannot be called with the signal's arguments, nor with the first few of them
+// the slot has more arguments than the signal
 
 #include <halyard/core/timer.h>
 

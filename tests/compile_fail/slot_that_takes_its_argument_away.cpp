@@ -1,4 +1,4 @@
-// this slot cannot be called with the signal's arguments, nor with the first few of them
+// the slot's first argument cannot be made from the signal's first
 
 #include <halyard/signals/signal.h>
 

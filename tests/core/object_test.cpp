@@ -576,6 +576,38 @@ TEST_CASE("the free forms end one slot, one receiver, all of a signal, or one co
     CHECK_FALSE(Object::disconnect(static_cast<Named*>(nullptr), &Named::said, &a));
 }
 
+TEST_CASE("the free form ends whatever one object tells another") {
+    std::string gone;
+    Named sender("s", gone);
+    Named other("o", gone);
+    Named a("a", gone);
+    Named b("b", gone);
+    sender.said.connect(&a, &Named::hear);
+    sender.said.connect(&b, &Named::hear); // from here on the signal keeps a list
+    sender.said.connect(&a, &Named::hear, ConnectionType::Queued);
+    sender.destroyed.connect(&a, [&a] { a.hear(); });
+    other.said.connect(&a, &Named::hear);
+    sender.said();
+    CHECK(a.heard == 1);
+    CHECK(Object::disconnect(&sender, nullptr, &a));
+    CHECK_FALSE(Object::disconnect(&sender, nullptr, &a, nullptr));
+    pumpIdle();
+    CHECK(a.heard == 1); // nor what was queued
+    sender.said();
+    other.said();
+    CHECK(a.heard == 2);
+    CHECK(b.heard == 2);
+    CHECK(sender.said.connectionCount() == 1);
+    CHECK(sender.destroyed.connectionCount() == 0);
+    CHECK(a.disconnectFrom(&other) == 1);
+    CHECK(a.disconnectFrom(nullptr) == 0);
+    CHECK_FALSE(Object::disconnect(&sender, nullptr, static_cast<Named*>(nullptr)));
+    // In a slot that it ends, too.
+    const Connection during = sender.said.connect(&a, [&] { CHECK(a.disconnectFrom(&sender) == 1); });
+    sender.said();
+    CHECK_FALSE(during.isConnected());
+}
+
 TEST_CASE("the free form connects a signal to a signal") {
     std::string gone;
     Named a("a", gone);

@@ -65,6 +65,7 @@ class HALYARD_API EventLoop : public Tracked {
     /// Runs `task` in a coming turn, in the order of posting from each thread. Thread-safe.
     template <class F>
     void post(F&& task) {
+        static_assert(std::is_invocable_v<std::decay_t<F>&>, "a posted task is called without arguments");
         struct Posted final : Task {
             explicit Posted(F&& function) : function_(std::forward<F>(function)) {}
             void run() override { std::invoke(function_); }

@@ -2,6 +2,7 @@
 
 #include <halyard/signals/connection.h>
 #include <halyard/signals/export.h>
+#include <halyard/signals/signal.h>
 #include <halyard/signals/tracked.h>
 
 #include <cstddef>
@@ -17,11 +18,20 @@ namespace halyard {
 ///
 /// A null sender or receiver is refused: a logged sentence, and a handle that is not connected.
 class HALYARD_API FreeConnect {
+    /// What `&Sender::signal` stands for.
+    template <class Sender, class SignalType, class T>
+    struct Named {
+        static constexpr bool isSignal = std::is_base_of_v<SignalBase, SignalType>;
+        static_assert(isSignal, "what is connected to must be a halyard::Signal");
+        static_assert(std::is_base_of_v<T, Sender>, "the signal must be a member of the sender's class");
+        using Type = typename std::conditional_t<isSignal, SignalType, Signal<>>::Type;
+    };
+
   public:
     /// To a member function, to a signal of the receiver, or to anything callable that ends with the receiver.
     template <class Sender, class SignalType, class T, class Receiver, class Slot>
     static Connection connect(Sender* sender, SignalType T::*signal, Receiver* receiver, Slot&& slot,
-                              ConnectionType type = ConnectionType::Auto) {
+                              typename Named<Sender, SignalType, T>::Type type = ConnectionType::Auto) {
         if (!isThere(sender, "Object::connect(): there is no sender"))
             return {};
         if constexpr (std::is_member_object_pointer_v<std::decay_t<Slot>>) {
@@ -35,6 +45,7 @@ class HALYARD_API FreeConnect {
     /// To anything callable, until it is disconnected or the sender dies.
     template <class Sender, class SignalType, class T, class Slot>
     static Connection connect(Sender* sender, SignalType T::*signal, Slot&& slot) {
+        static_assert(Named<Sender, SignalType, T>::isSignal);
         if (!isThere(sender, "Object::connect(): there is no sender"))
             return {};
         return (sender->*signal).connect(std::forward<Slot>(slot));
@@ -57,6 +68,10 @@ class HALYARD_API FreeConnect {
             return false;
         (sender->*signal).disconnectAll();
         return true;
+    }
+    /// Of whatever signal that the sender owns to whatever slot of this receiver.
+    static bool disconnect(const Tracked* sender, std::nullptr_t, Tracked* receiver, std::nullptr_t = nullptr) {
+        return receiver != nullptr && receiver->disconnectFrom(sender) != 0;
     }
     /// This connection.
     static bool disconnect(Connection connection) noexcept { return connection.disconnect(); }

@@ -42,7 +42,6 @@ struct SlotOps {
     const std::type_info* type;           ///< of the slot
     bool boxed;                           ///< it lives on the heap
     bool isMember;                        ///< a member function of the receiver
-    bool canBeQueued;                     ///< all arguments can be copied, or moved
     bool movesArguments;                  ///< they cannot all be copied: there must be one receiver only
 };
 
@@ -95,6 +94,7 @@ class Exclusive {
 struct HALYARD_API LinkRing {
     static bool isLocal(const Link* first) noexcept; ///< none of them belongs to two threads
     static void endAll(Link*& first, const Exclusive& right, Graves& graves) noexcept;
+    static std::size_t endFrom(const Tracked& sender, Link* first, const Exclusive& right, Graves& graves) noexcept;
 };
 
 /// What Links and LinkLists are asked about alike.
@@ -111,6 +111,7 @@ enum LinkFlag : std::uint16_t {
     Untidy = 512,           ///< the last walk that ends has to free something
     WalkedElsewhere = 1024, ///< by another thread than the one that guards it
     Relay = 2048,           ///< its slot is another signal
+    Told = 4096,            ///< that it cannot be called: once is enough
 };
 
 struct HALYARD_API Link {
@@ -144,6 +145,7 @@ struct HALYARD_API Link {
         return *reinterpret_cast<LinkList*>(holder.load(std::memory_order_relaxed) & ~inList);
     }
     SignalBase* signal() const noexcept;
+    Tracked* sender() const noexcept; ///< The emitting object; null where there is none.
     std::uint32_t guard() const noexcept;
     bool isGuardedBy(const Affinity& thread) const noexcept { return guard() == thread.id; }
     /// Whether a Section of `thread` is enough to end it.

@@ -131,6 +131,9 @@ class Signal : public SignalBase {
                   "a signal cannot carry a non-const reference: a queued slot would write into a copy");
 
   public:
+    /// A ConnectionType; where an argument can be neither copied nor moved, a constant one that is not Queued.
+    using Type = detail::TypeFor<Args...>;
+
     /// A member writes `Signal<int> changed{this};`: blocking its object's signals then silences it.
     explicit Signal(Tracked* owner = nullptr) noexcept : SignalBase(owner) {}
 
@@ -143,11 +146,12 @@ class Signal : public SignalBase {
     }
 
     /// Connects a member function; the connection ends with the receiver too. Refused, with a logged sentence and a
-    /// handle that is not connected: a null receiver or slot; Queued, where arguments can neither be copied nor moved,
-    /// where they can only be moved and something else is connected, or where the receiver's thread has no loop. A
-    /// connection that is to be Unique and is not, is refused without a word.
+    /// handle that is not connected: a null receiver or slot; Queued, where arguments can only be moved and something
+    /// else is connected, or where the receiver's thread has no loop. A connection that is to be Unique and is not, is
+    /// refused without a word.
     template <class R, detail::MemberFunction Slot>
-    Connection connect(R* receiver, Slot slot, ConnectionType type = ConnectionType::Auto) {
+    Connection connect(R* receiver, Slot slot, Type type = ConnectionType::Auto) {
+        static_assert(!std::is_const_v<R>, "the receiver of a slot must not be const: the connection is noted in it");
         static_assert(std::is_base_of_v<Tracked, R>, "the receiver of a slot must be a halyard::Tracked");
         static_assert(std::is_base_of_v<typename detail::ClassOf<Slot>::type, R>,
                       "the slot must be a member function of the receiver's class");
@@ -158,9 +162,18 @@ class Signal : public SignalBase {
 
     /// Connects anything callable; it ends with `context` too, and runs on its thread. It cannot be Unique.
     template <detail::NotMemberFunction F>
-    Connection connect(Tracked* context, F&& slot, ConnectionType type = ConnectionType::Auto) {
+    Connection connect(Tracked* context, F&& slot, Type type = ConnectionType::Auto) {
         detail::SlotMaker<std::decay_t<F>, Args...> maker(std::in_place, std::forward<F>(slot));
         return attachTo(context, maker, type);
+    }
+
+    template <class Context, detail::NotMemberFunction F>
+    requires(!std::is_convertible_v<Context*, Tracked*>) Connection
+        connect(Context*, F&&, ConnectionType = ConnectionType::Auto) {
+        static_assert(std::is_base_of_v<Tracked, Context>, "the context of a slot must be a halyard::Tracked");
+        static_assert(!std::is_base_of_v<Tracked, Context>,
+                      "the context of a slot must not be const: the connection is noted in it");
+        return {};
     }
 
     /// Relays: an emission of this signal emits `next`, on the same thread. Ends with either signal.
@@ -176,6 +189,8 @@ class Signal : public SignalBase {
     /// Ends the connections of this member function to `receiver`. How many there were.
     template <class R, detail::MemberFunction Slot>
     std::size_t disconnect(R* receiver, Slot slot) noexcept {
+        static_assert(std::is_base_of_v<typename detail::ClassOf<Slot>::type, R>,
+                      "the slot must be a member function of the receiver's class");
         using Member = detail::MemberSlotFor<R, Slot>;
         const detail::SlotMaker<Member, Args...> wanted(std::in_place, Member{slot});
         return disconnectSlot(receiver, wanted);

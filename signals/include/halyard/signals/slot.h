@@ -1,7 +1,9 @@
 #pragma once
 
+#include <halyard/signals/connection.h>
 #include <halyard/signals/executor.h>
 #include <halyard/signals/link.h>
+#include <halyard/signals/slot_arguments.h>
 
 #include <cstddef>
 #include <functional>
@@ -71,6 +73,16 @@ template <class R, class Slot>
 using MemberSlotFor = MemberSlot<
     std::conditional_t<std::is_base_of_v<Tracked, typename ClassOf<Slot>::type>, typename ClassOf<Slot>::type, R>,
     Slot>;
+
+/// What a callee's parameters are looked up of.
+template <class F>
+struct SlotOf {
+    using type = F;
+};
+template <class R, class Member>
+struct SlotOf<MemberSlot<R, Member>> {
+    using type = Member;
+};
 
 /// The next signal of a relay.
 template <class NextSignal>
@@ -152,6 +164,23 @@ struct Callee<MemberSlot<R, Slot>> {
 template <class... Args>
 constexpr bool canBeQueued = (ParamOf<Args>::canBeQueued && ...);
 
+void aQueuedSlotKeepsItsArgumentsAndOneOfTheseCanBeNeitherCopiedNorMoved();
+
+/// The connection type of a signal whose arguments no queue can keep: asking for one does not compile.
+class ArgumentsThatCannotBeQueued {
+  public:
+    consteval ArgumentsThatCannotBeQueued(ConnectionType type) : type_(type) { // NOLINT(google-explicit-constructor)
+        if ((static_cast<unsigned>(type) & static_cast<unsigned>(ConnectionType::Queued)) != 0)
+            aQueuedSlotKeepsItsArgumentsAndOneOfTheseCanBeNeitherCopiedNorMoved();
+    }
+    operator ConnectionType() const noexcept { return type_; } // NOLINT(google-explicit-constructor)
+
+  private:
+    ConnectionType type_;
+};
+template <class... Args>
+using TypeFor = std::conditional_t<canBeQueued<Args...>, ConnectionType, ArgumentsThatCannotBeQueued>;
+
 /// What a queued call keeps of an argument: a copy, or the argument itself where it can only be moved.
 template <class T>
 decltype(auto) kept(Param<T>& argument) noexcept {
@@ -164,7 +193,18 @@ decltype(auto) kept(Param<T>& argument) noexcept {
 template <class F, class... Args>
 struct Call {
     static constexpr int count = arity<typename Callee<F>::type, Seen<Args>...>();
-    static_assert(count >= 0, "this slot cannot be called with the signal's arguments, nor with the first few of them");
+    template <Misfit reason>
+    static constexpr bool isNotFor =
+        count >= 0 ||
+        MisfitOf<typename ParametersOf<typename SlotOf<F>::type>::type, Types<Seen<Args>...>>::value != reason;
+    static_assert(isNotFor<Misfit::First>, "the slot's first argument cannot be made from the signal's first");
+    static_assert(isNotFor<Misfit::Second>, "the slot's second argument cannot be made from the signal's second");
+    static_assert(isNotFor<Misfit::Third>, "the slot's third argument cannot be made from the signal's third");
+    static_assert(isNotFor<Misfit::Later>,
+                  "an argument of the slot, behind the third, cannot be made from the signal's");
+    static_assert(isNotFor<Misfit::TooMany>, "the slot has more arguments than the signal");
+    static_assert(isNotFor<Misfit::Unknown>,
+                  "this slot cannot be called with the signal's arguments, nor with the first few of them");
 
     static void direct(Link& link, Param<Args>... args) {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -243,8 +283,8 @@ struct Call {
 };
 
 template <class F, class... Args>
-inline constexpr SlotOps slotOps{&Call<F, Args...>::choose, &typeid(F),           !fitsLink<F>,
-                                 isMemberSlot<F>,           canBeQueued<Args...>, (ParamOf<Args>::canOnlyMove || ...)};
+inline constexpr SlotOps slotOps{&Call<F, Args...>::choose, &typeid(F), !fitsLink<F>, isMemberSlot<F>,
+                                 (ParamOf<Args>::canOnlyMove || ...)};
 
 /// Whether a slot is a pointer, or the like, to nothing.
 template <class F>

@@ -4,6 +4,7 @@
 #include <halyard/signals/export.h>
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <span>
 
@@ -45,6 +46,10 @@ class HALYARD_API Tracked {
 
     /// Whether it lives on the calling thread. Thread-safe.
     bool livesHere() const noexcept { return &affinity() == detail::currentAffinity; }
+
+    /// Ends every connection to this object from a signal that `sender` owns, and takes back what they had queued. How
+    /// many there were. Thread-safe.
+    std::size_t disconnectFrom(const Tracked* sender) noexcept;
 
   protected:
     Tracked() noexcept;
