@@ -62,6 +62,12 @@ Clock::time_point WaitClock::now() noexcept {
 
 Clock::time_point WaitClock::after(std::chrono::milliseconds delay) noexcept { return later(now(), delay); }
 
+Clock::time_point WaitClock::when(Clock::time_point deadline) noexcept {
+    if (manualClock == nullptr || manualClock->jumps_)
+        return deadline;
+    return deadline <= manualClock->now_ ? now() : Clock::time_point::max();
+}
+
 std::chrono::nanoseconds WaitClock::left(Clock::time_point until) noexcept {
     if (manualClock != nullptr && manualClock->jumps_)
         return std::chrono::nanoseconds(0);

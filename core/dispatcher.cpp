@@ -47,13 +47,15 @@ void Dispatcher::dropTasks() noexcept {
 // --- the turn ---
 
 bool Dispatcher::turn(std::optional<Clock::time_point> until) {
+    if (depth_ != 0)
+        mayRest_ = true; // a turn in a slot of another one
     gather(until);
     return dispatch();
 }
 
 bool Dispatcher::hasQueued() const noexcept {
-    return ready_ != nullptr || tasks_ != nullptr || inbox_.load(std::memory_order_relaxed) != nullptr ||
-           !slotWaiters_.empty() || (hasDeletions_.load(std::memory_order_relaxed) && depth_ == 0);
+    return ready_ != nullptr || tasks_ != nullptr || inbox_ != nullptr || !slotWaiters_.empty() ||
+           (hasDeletions_.load(std::memory_order_relaxed) && depth_ == 0);
 }
 
 bool Dispatcher::hasWork() const noexcept {
@@ -61,12 +63,20 @@ bool Dispatcher::hasWork() const noexcept {
 }
 
 bool Dispatcher::dispatch() {
-    struct Depth {
-        int& depth;
-        explicit Depth(int& value) : depth(++value) {}
-        ~Depth() { --depth; }
+    struct Level {
+        Dispatcher& its;
+        explicit Level(Dispatcher& dispatcher) noexcept : its(dispatcher) {
+            ++its.depth_;
+            its.mayRest_.store(false, std::memory_order_relaxed);
+        }
+        Level(const Level&) = delete;
+        Level& operator=(const Level&) = delete;
+        ~Level() {
+            --its.depth_;
+            its.mayRest_ = true; // seen by whoever posts from here on, or else we see what he has posted
+        }
     };
-    const Depth level(depth_);
+    const Level level(*this);
     bool ran = !slotWaiters_.empty();
     callSlotWaiters();
     // What becomes ready from here on carries the next number and waits. A nested turn runs our rest too.
@@ -140,9 +150,10 @@ std::unique_ptr<Task> Dispatcher::post(std::unique_ptr<Task> task) {
     Task* first = inbox_.load(std::memory_order_relaxed);
     do {
         added->next = first;
-    } while (!inbox_.compare_exchange_weak(first, added, std::memory_order_release, std::memory_order_relaxed));
-    // Whoever finds the inbox empty wakes the loop. Its own thread is awake, and looks before it sleeps.
-    if (first == nullptr && (hosted_ || !isOwnThread()))
+    } while (!inbox_.compare_exchange_weak(first, added, std::memory_order_seq_cst, std::memory_order_relaxed));
+    // Whoever finds the inbox empty wakes the loop, unless it is awake and looks before it sleeps, as its own thread
+    // does anyhow.
+    if (first == nullptr && mayRest_ && (hosted_ || !isOwnThread()))
         wake();
     return nullptr;
 }
@@ -169,9 +180,9 @@ void Dispatcher::moveTasks(Executor& other) {
 }
 
 void Dispatcher::takeInbox() noexcept {
-    Task* last = inbox_.exchange(nullptr, std::memory_order_acquire);
-    if (last == nullptr)
+    if (inbox_.load(std::memory_order_relaxed) == nullptr)
         return;
+    Task* last = inbox_.exchange(nullptr, std::memory_order_acquire);
     Task* first = nullptr;
     Task** const end = &last->next;
     while (last != nullptr) {

@@ -165,6 +165,7 @@ class Dispatcher final : public Executor {
 
     // What there is to do.
     std::atomic<Task*> inbox_ = nullptr; ///< posted, the last first
+    std::atomic<bool> mayRest_ = true;   ///< unless it dispatches: then it looks into the inbox again before it sleeps
     Task* tasks_ = nullptr;              ///< taken from the inbox, the first first
     Task** tasksEnd_ = &tasks_;
     std::uint64_t tasksTaken_ = 0;

@@ -319,12 +319,16 @@ TEST_CASE("waits of others follow the clock") {
         const ManualClock still;
         const auto real = WaitClock::after(20ms);
         CHECK_FALSE(WaitClock::isOver(real));
+        CHECK(WaitClock::when(Clock::now() + 1ms) == Clock::time_point::max());
+        const auto dueNow = WaitClock::when(Clock::now());
+        CHECK(dueNow <= WaitClock::now());
         std::this_thread::sleep_for(20ms);
         CHECK(WaitClock::isOver(real));
     }
     {
         const ManualClock jumping(WhenIdle::Jump);
         const auto soon = WaitClock::after(1h);
+        CHECK(WaitClock::when(soon) == soon);
         CHECK(WaitClock::left(soon) == 0ns);
         CHECK(WaitClock::isOver(soon));
         CHECK(Clock::now() == soon);

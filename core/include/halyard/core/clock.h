@@ -86,6 +86,9 @@ struct HALYARD_API WaitClock {
     static Clock::time_point now() noexcept;
     static Clock::time_point after(std::chrono::milliseconds delay) noexcept;
 
+    /// When a deadline of Clock comes in this one's time: never where only advance() brings it on.
+    static Clock::time_point when(Clock::time_point deadline) noexcept;
+
     /// For how long a system call may wait; 0 when it is over, and where time jumps.
     static std::chrono::nanoseconds left(Clock::time_point until) noexcept;
 

@@ -2,7 +2,9 @@
 
 #include <halyard/signals/export.h>
 
+#include <cstddef>
 #include <memory>
+#include <new>
 
 namespace halyard {
 
@@ -21,6 +23,15 @@ class HALYARD_API Task {
 
     /// Whose slot it calls, and with whom it moves to another thread; null where it is nobody's, or that is gone.
     virtual const Tracked* receiver() const noexcept { return nullptr; }
+
+    // Queued calls come and go by the million, made on one thread and gone on another: their memory is kept, and
+    // travels between threads by many at once. What does not fit, or wants more alignment than any basic type, is the
+    // heap's.
+    static void* operator new(std::size_t size);
+    static void* operator new(std::size_t size, std::align_val_t alignment);
+    static void* operator new(std::size_t size, const std::nothrow_t&) noexcept;
+    static void operator delete(void* memory, std::size_t size) noexcept;
+    static void operator delete(void* memory, std::size_t size, std::align_val_t alignment) noexcept;
 
     Task* next = nullptr; ///< Belongs to the executor that holds the task.
 };

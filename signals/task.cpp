@@ -1,0 +1,58 @@
+#include <halyard/signals/executor.h>
+
+#include "cells.h"
+
+#include <cstddef>
+#include <new>
+
+namespace halyard {
+
+namespace {
+
+template <std::size_t size>
+struct Block {
+    union {
+        Block* next;
+        alignas(std::max_align_t) std::byte bytes[size];
+    };
+};
+
+using Small = Block<64>;
+using Large = Block<128>;
+template <class Cell>
+using Pool = detail::CellPool<Cell, &Cell::next>;
+
+} // namespace
+
+void* Task::operator new(std::size_t size) {
+    if (size <= sizeof(Small))
+        return &Pool<Small>::take();
+    if (size <= sizeof(Large))
+        return &Pool<Large>::take();
+    return ::operator new(size);
+}
+
+void* Task::operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    try {
+        return operator new(size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+void Task::operator delete(void* memory, std::size_t size) noexcept {
+    if (size <= sizeof(Small))
+        Pool<Small>::giveBack(*static_cast<Small*>(memory));
+    else if (size <= sizeof(Large))
+        Pool<Large>::giveBack(*static_cast<Large*>(memory));
+    else
+        ::operator delete(memory, size);
+}
+
+void* Task::operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+
+void Task::operator delete(void* memory, std::size_t size, std::align_val_t alignment) noexcept {
+    ::operator delete(memory, size, alignment);
+}
+
+} // namespace halyard
