@@ -1,5 +1,7 @@
 #include "connection_race.h"
 
+#include "poll_until.h"
+
 #include <halyard/core/fd_watcher.h>
 
 #include <algorithm>
@@ -219,19 +221,11 @@ bool ConnectionRace::gather(std::optional<Clock::time_point> until, int* error) 
     for (const auto& attempt : attempts_)
         looks.push_back({attempt->descriptor(), POLLOUT, 0});
     const bool hasNext = isArmed();
-    const auto end = hasNext && (!until || when() < *until) ? std::optional(when()) : until;
-    timespec rest{};
-    if (end) {
-        const auto left = std::max(*end - Clock::now(), Clock::duration(0));
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-        rest.tv_sec = seconds.count();
-        rest.tv_nsec = std::chrono::nanoseconds(left - seconds).count();
-    }
-    const int ready = ::ppoll(looks.data(), looks.size(), end ? &rest : nullptr, nullptr);
-    if (ready < 0 && errno != EINTR) { // the deadline stays where it is: EINTR costs no time
-        *error = errno;
+    const auto next = hasNext ? std::optional(WaitClock::when(when())) : std::nullopt;
+    const int ready = pollUntil(looks, next && (!until || *next < *until) ? next : until);
+    *error = std::max(-ready, 0);
+    if (ready < 0)
         return false;
-    }
     if (ready > 0) {
         for (const pollfd& look : looks) {
             const auto which =
@@ -239,11 +233,11 @@ bool ConnectionRace::gather(std::optional<Clock::time_point> until, int* error) 
             if (look.revents != 0 && which != attempts_.end() && outcome_.descriptor < 0)
                 examine(**which);
         }
-    } else if (hasNext && when() <= Clock::now()) {
-        startNext();
-    } else if (ready == 0 && until && *until <= Clock::now()) {
-        return false;
+        return true;
     }
+    if (!hasNext || when() > Clock::now())
+        return false;
+    startNext();
     return true;
 }
 

@@ -80,10 +80,10 @@ void HostLookup::forgetQuery() {
 bool HostLookup::waitForFinished(int msec) {
     if (msec < 0)
         return waitForFinished(std::nullopt);
-    return waitForFinished(Deadline::after(std::chrono::milliseconds(msec)));
+    return waitForFinished(WaitClock::after(std::chrono::milliseconds(msec)));
 }
 
-bool HostLookup::waitForFinished(std::optional<std::chrono::steady_clock::time_point> until) {
+bool HostLookup::waitForFinished(std::optional<Clock::time_point> until) {
     if (!isOnItsThread("HostLookup::waitForFinished()"))
         return false;
     if (!isRunning())

@@ -24,7 +24,7 @@ class ResolverPool {
     static ResolverPool& ofThisProcess();
 
     void add(std::shared_ptr<HostQuery> query);
-    bool wait(HostQuery& query, std::optional<std::chrono::steady_clock::time_point> until);
+    bool wait(HostQuery& query, std::optional<Clock::time_point> until);
     HostAnswer take(HostQuery& query);
     void forget(HostQuery& query);
 
@@ -103,7 +103,7 @@ std::shared_ptr<HostQuery> HostQuery::ask(std::string name, std::shared_ptr<cons
     return query;
 }
 
-bool HostQuery::wait(std::optional<std::chrono::steady_clock::time_point> until) { return pool_->wait(*this, until); }
+bool HostQuery::wait(std::optional<Clock::time_point> until) { return pool_->wait(*this, until); }
 
 HostAnswer HostQuery::take() {
     answered_ = nullptr;
@@ -198,12 +198,17 @@ void ResolverPool::answer(HostQuery& query, HostAnswer answer) {
     query.asker_->post(std::make_unique<HostQuery::Answered>(query.shared_from_this()));
 }
 
-bool ResolverPool::wait(HostQuery& query, std::optional<std::chrono::steady_clock::time_point> until) {
+bool ResolverPool::wait(HostQuery& query, std::optional<Clock::time_point> until) {
+    constexpr std::chrono::hours atOnce{24}; // what is added to the present time in there must have room
     std::unique_lock lock(mutex_);
     const auto isThere = [&query] { return query.stage_ == HostQuery::Stage::Answered; };
-    if (until)
-        return query.hasAnswer_.wait_until(lock, *until, isThere);
-    query.hasAnswer_.wait(lock, isThere);
+    if (!until)
+        query.hasAnswer_.wait(lock, isThere);
+    else
+        while (!query.hasAnswer_.wait_for(lock, std::min<std::chrono::nanoseconds>(WaitClock::left(*until), atOnce),
+                                          isThere))
+            if (WaitClock::isOver(*until))
+                return false;
     return true;
 }
 

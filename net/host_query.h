@@ -30,7 +30,7 @@ class HostQuery : public std::enable_shared_from_this<HostQuery> {
                                           const Tracked& asker, std::function<void()> answered);
 
     /// Blocks until there is an answer, or `until` (none: for ever). Whether there is.
-    bool wait(std::optional<std::chrono::steady_clock::time_point> until);
+    bool wait(std::optional<Clock::time_point> until);
 
     /// The answer, which there must be.
     HostAnswer take();

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <utility>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
@@ -203,6 +204,28 @@ std::ptrdiff_t NativeEngine::sendFile(int file, std::int64_t offset, std::size_t
     for (;;) {
         off_t from = offset;
         const ssize_t sent = ::sendfile(descriptor_, file, &from, std::min(length, longestSend));
+        if (sent >= 0)
+            return sent;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+std::ptrdiff_t NativeEngine::receiveInto(int pipe) noexcept {
+    for (;;) {
+        const ssize_t received =
+            ::splice(descriptor_, nullptr, pipe, nullptr, longestSend, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (received >= 0)
+            return received;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+std::ptrdiff_t NativeEngine::sendFrom(int pipe, std::size_t length) noexcept {
+    const NoSigpipe quiet; // splice(2) knows no MSG_NOSIGNAL either
+    for (;;) {
+        const ssize_t sent = ::splice(pipe, nullptr, descriptor_, nullptr, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (sent >= 0)
             return sent;
         if (errno != EINTR)

@@ -21,6 +21,9 @@ class NativeEngine : public SocketEngine {
     std::ptrdiff_t send(std::span<const iovec> from) noexcept override;
     std::ptrdiff_t sendPiece(std::string_view bytes) noexcept override;
     std::ptrdiff_t sendFile(int file, std::int64_t offset, std::size_t length) noexcept override;
+    bool splices() const noexcept override { return true; }
+    std::ptrdiff_t receiveInto(int pipe) noexcept override;
+    std::ptrdiff_t sendFrom(int pipe, std::size_t length) noexcept override;
     void shutdownSend() noexcept override;
     int takeError() noexcept override;
     Endpoint local() const override;

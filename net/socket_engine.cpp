@@ -1,5 +1,7 @@
 #include "socket_engine.h"
 
+#include "poll_until.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -16,6 +18,10 @@ int SocketEngine::observe(std::uint32_t wanted) {
     return wanted == readiness::None ? 0 : watch(descriptor(), wanted);
 }
 
+std::ptrdiff_t SocketEngine::receiveInto(int) noexcept { return -EOPNOTSUPP; }
+
+std::ptrdiff_t SocketEngine::sendFrom(int, std::size_t) noexcept { return -EOPNOTSUPP; }
+
 void SocketEngine::closeOverInput() noexcept {
     std::array<std::byte, 16 * 1024> unwanted;
     // A peer that never stops sending is not waited for.
@@ -25,32 +31,19 @@ void SocketEngine::closeOverInput() noexcept {
 }
 
 std::uint32_t SocketEngine::wait(std::uint32_t wanted, std::optional<Time> until, int* error) {
+    *error = 0;
     pollfd look{};
     look.fd = descriptor();
+    if (look.fd < 0)
+        return readiness::Writable; // it has not begun yet: the client has to do that
     if ((wanted & readiness::Readable) != 0)
         look.events |= POLLIN;
     if ((wanted & readiness::Writable) != 0)
         look.events |= POLLOUT;
-    *error = 0;
-    for (;;) {
-        timespec rest{};
-        if (until) {
-            const auto left =
-                std::max(*until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration(0));
-            const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-            rest.tv_sec = seconds.count();
-            rest.tv_nsec = std::chrono::nanoseconds(left - seconds).count();
-        }
-        const int ready = ::ppoll(&look, 1, until ? &rest : nullptr, nullptr);
-        if (ready > 0)
-            break;
-        if (ready == 0)
-            return readiness::None;
-        if (errno != EINTR) { // the deadline stays where it is: EINTR costs no time
-            *error = errno;
-            return readiness::None;
-        }
-    }
+    const int ready = pollUntil({&look, 1}, until);
+    *error = std::max(-ready, 0);
+    if (ready <= 0)
+        return readiness::None;
     std::uint32_t what = readiness::None;
     if ((look.revents & POLLIN) != 0)
         what |= readiness::Readable;

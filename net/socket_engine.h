@@ -1,10 +1,10 @@
 #pragma once
 
+#include <halyard/core/clock.h>
 #include <halyard/core/fd_watcher.h>
 #include <halyard/net/endpoint.h>
 #include <halyard/net/engine_client.h>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,7 +20,7 @@ namespace halyard {
 /// that transfers bytes gives it negated.
 class SocketEngine : public FdWatcher {
   public:
-    using Time = std::chrono::steady_clock::time_point;
+    using Time = Clock::time_point;
 
     explicit SocketEngine(EngineClient& client) noexcept : client_(&client) {}
 
@@ -45,6 +45,11 @@ class SocketEngine : public FdWatcher {
     virtual std::ptrdiff_t sendPiece(std::string_view bytes) noexcept = 0; ///< As send(), for what stands together.
     /// As send(), from a file; 0 where the file has nothing there.
     virtual std::ptrdiff_t sendFile(int file, std::int64_t offset, std::size_t length) noexcept = 0;
+    /// Whether the two that follow are to be had: bytes from and to a pipe(2), which never leave the kernel
+    /// (splice(2)).
+    virtual bool splices() const noexcept { return false; }
+    virtual std::ptrdiff_t receiveInto(int pipe) noexcept; ///< As receive(), as much as there is and the pipe takes.
+    virtual std::ptrdiff_t sendFrom(int pipe, std::size_t length) noexcept; ///< As send().
     virtual void shutdownSend() noexcept = 0;
     /// What broke the connection (SO_ERROR), once; 0 where nothing did.
     virtual int takeError() noexcept = 0;
@@ -66,8 +71,8 @@ class SocketEngine : public FdWatcher {
 
     /// Starts to be told of what `wanted` says, or changes it: 0 or errno.
     virtual int observe(std::uint32_t wanted);
-    /// Waits until `until` (none: for ever) for what is observed, without the loop. What is ready; None when the time
-    /// is over, or with `*error` set.
+    /// Waits until `until` of WaitClock (none: for ever) for what is observed, without the loop. What is ready; None
+    /// when the time is over, or with `*error` set.
     virtual std::uint32_t wait(std::uint32_t wanted, std::optional<Time> until, int* error);
 
     using Dispatchable::inDispatch;

@@ -20,7 +20,7 @@ std::optional<SocketTimeouts::Kind> SocketTimeouts::first() const noexcept {
 
 std::optional<SocketTimeouts::Clock::time_point> SocketTimeouts::next() const noexcept {
     const std::optional<Kind> kind = first();
-    return kind ? std::optional(end(*kind)) : std::nullopt;
+    return kind ? std::optional(WaitClock::when(end(*kind))) : std::nullopt;
 }
 
 void SocketTimeouts::dispatch() {

@@ -33,7 +33,7 @@ class SocketTimeouts final : public Deadline {
     /// Something happened that `kind` waits for.
     void touch(Kind kind) noexcept { stamps_[kind] = Clock::now(); }
 
-    /// When the first of those that count now is over, for a wait without the loop.
+    /// When the first of those that count now is over, of WaitClock.
     std::optional<Clock::time_point> next() const noexcept;
     /// Tells the socket of a time that is over, or is armed for the next one.
     void dispatch() override;

@@ -2,6 +2,7 @@
 
 #include "lingering_close.h"
 #include "native_engine.h"
+#include "pipe.h"
 #include "socket_timeouts.h"
 
 #include <halyard/core/log.h>

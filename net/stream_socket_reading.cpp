@@ -1,20 +1,27 @@
 // The reading half of StreamSocket.
 #include <halyard/net/stream_socket.h>
 
+#include "pipe.h"
 #include "socket_engine.h"
 #include "socket_timeouts.h"
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace halyard {
 
-void StreamSocket::receive() {
+inline std::ptrdiff_t StreamSocket::receiveHere() {
     std::span<std::byte> room = input_.reserve();
     if (inputLimit_ != 0)
         room = room.first(std::min(room.size(), inputLimit_ - input_.size()));
     const std::ptrdiff_t received = engine_->receive(room);
     input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
+    return received;
+}
+
+void StreamSocket::receive() {
+    const std::ptrdiff_t received = bypass_ == nullptr ? receiveHere() : receivePast();
     if (received > 0) {
         ++receptions_;
         if (timeouts_ != nullptr)
@@ -28,6 +35,27 @@ void StreamSocket::receive() {
     } else if (received != -EAGAIN) {
         peerEnded(static_cast<int>(-received));
     }
+}
+
+/// Through the pipe, which is only filled when it is empty: then nothing but the peer's silence is told by EAGAIN. What
+/// is not to be had in this way is received as ever, and so is what comes while the other socket takes nothing.
+std::ptrdiff_t StreamSocket::receivePast() {
+    StreamSocket* const to = bypass_->to.get();
+    Pipe& pipe = *bypass_->pipe;
+    if (!input_.empty() || pipe.size() != 0 || to == nullptr || !to->takesBypassed())
+        return receiveHere();
+    const std::ptrdiff_t received = engine_->receiveInto(pipe.writeEnd());
+    if (received == -EINVAL || received == -EOPNOTSUPP)
+        return receiveHere();
+    if (received > 0) {
+        pipe.filled(static_cast<std::size_t>(received));
+        to->writeFrom(bypass_->pipe, static_cast<std::size_t>(received));
+    }
+    return received;
+}
+
+void StreamSocket::setBypass(std::shared_ptr<Pipe> pipe, StreamSocket* to) {
+    bypass_ = pipe != nullptr ? std::make_unique<Bypass>(Bypass{std::move(pipe), Pointer<StreamSocket>(to)}) : nullptr;
 }
 
 /// The connection broke, or seems to have, while nothing is being received: what the kernel still has of it comes

@@ -13,10 +13,10 @@ namespace halyard {
 
 namespace {
 
-std::optional<std::chrono::steady_clock::time_point> deadlineIn(int msec) {
+std::optional<Clock::time_point> deadlineIn(int msec) {
     if (msec < 0)
         return std::nullopt;
-    return std::chrono::steady_clock::now() + std::chrono::milliseconds(msec);
+    return WaitClock::after(std::chrono::milliseconds(msec));
 }
 
 } // namespace

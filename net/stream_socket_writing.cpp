@@ -122,6 +122,21 @@ bool StreamSocket::sendFile(int file, std::int64_t offset, std::size_t length) {
     return true;
 }
 
+bool StreamSocket::takesBypassed() const noexcept {
+    return state_ == SocketState::Connected && mayTransmit() && !writeEnds_ && engine_->splices() &&
+           executor() == Executor::current();
+}
+
+/// At once, in slots too: who fills the pipe wants to know whether it is empty again.
+void StreamSocket::writeFrom(const std::shared_ptr<Pipe>& pipe, std::size_t bytes) {
+    const bool wasEmpty = output_.empty();
+    output_.appendPipe(pipe, bytes);
+    if (wasEmpty) {
+        transmitQueued();
+        engine_->schedule();
+    }
+}
+
 void StreamSocket::shutdownWrite() {
     if (!isOnItsThread("shutdownWrite() of a socket"))
         return;

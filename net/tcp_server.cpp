@@ -260,7 +260,7 @@ bool TcpServer::waitForNewConnection(int msec, bool* timedOut) {
     const Pointer<TcpServer> self(this);
     std::optional<SocketEngine::Time> until;
     if (msec >= 0)
-        until = std::chrono::steady_clock::now() + std::chrono::milliseconds(msec);
+        until = WaitClock::after(std::chrono::milliseconds(msec));
     for (;;) {
         if (hasPendingConnections())
             return true;

@@ -1,5 +1,6 @@
 #include <halyard/net/write_queue.h>
 
+#include "pipe.h"
 #include "socket_engine.h"
 
 #include <algorithm>
@@ -18,18 +19,38 @@ constexpr std::size_t atOnce = 4 * 1024 * 1024; // of files, until it is the tur
 
 } // namespace
 
-/// A piece of a file, and how many of the queued bytes go before it, counted from the file before.
+/// A piece of a file, or what is in a pipe, and how many of the queued bytes go before it, counted from the file
+/// before.
 struct WriteQueue::File {
     File(int descriptor, std::int64_t at, std::size_t length, std::size_t after) noexcept
         : fd(descriptor), offset(at), left(length), bytesBefore(after) {}
+    File(std::shared_ptr<Pipe> from, std::size_t length, std::size_t after) noexcept
+        : fd(from->readEnd()), offset(0), left(length), bytesBefore(after), pipe(std::move(from)) {}
     File(const File&) = delete;
     File& operator=(const File&) = delete;
-    ~File() { ::close(fd); }
+    ~File() {
+        if (pipe == nullptr)
+            ::close(fd);
+    }
+
+    /// As SocketEngine::send().
+    std::ptrdiff_t sendTo(SocketEngine& engine) noexcept {
+        const std::ptrdiff_t sent =
+            pipe == nullptr ? engine.sendFile(fd, offset, std::min(left, atOnce)) : engine.sendFrom(fd, left);
+        if (sent <= 0)
+            return sent;
+        offset += sent;
+        left -= static_cast<std::size_t>(sent);
+        if (pipe != nullptr)
+            pipe->drained(static_cast<std::size_t>(sent));
+        return sent;
+    }
 
     int fd;
     std::int64_t offset;
     std::size_t left;
     std::size_t bytesBefore;
+    std::shared_ptr<Pipe> pipe; ///< null for a file
 };
 
 struct WriteQueue::Files {
@@ -39,12 +60,23 @@ struct WriteQueue::Files {
 
 void WriteQueue::DeleteFiles::operator()(Files* files) const noexcept { delete files; }
 
-void WriteQueue::appendFile(int descriptor, std::int64_t offset, std::size_t length) {
+/// How many bytes go between the last file and the one that comes now.
+std::size_t WriteQueue::beginFile() {
     if (files_ == nullptr)
         files_.reset(new Files);
     const std::size_t after = bytes_.size() - files_->bytesBefore;
-    files_->all.emplace_back(descriptor, offset, length, after);
     files_->bytesBefore += after;
+    return after;
+}
+
+void WriteQueue::appendFile(int descriptor, std::int64_t offset, std::size_t length) {
+    const std::size_t after = beginFile();
+    files_->all.emplace_back(descriptor, offset, length, after);
+}
+
+void WriteQueue::appendPipe(std::shared_ptr<Pipe> pipe, std::size_t length) {
+    const std::size_t after = beginFile();
+    files_->all.emplace_back(std::move(pipe), length, after);
 }
 
 std::size_t WriteQueue::sizeWithFiles() const noexcept {
@@ -112,13 +144,11 @@ std::size_t WriteQueue::sendAll(SocketEngine& engine, int& error) noexcept {
                 error = EAGAIN; // a peer that takes all there is shall not hold up the others
                 return total;
             }
-            const std::ptrdiff_t sent = engine.sendFile(file.fd, file.offset, std::min(file.left, atOnce));
+            const std::ptrdiff_t sent = file.sendTo(engine);
             if (sent <= 0) {
                 error = sent == 0 ? ENODATA : static_cast<int>(-sent);
                 return total;
             }
-            file.offset += sent;
-            file.left -= static_cast<std::size_t>(sent);
             total += static_cast<std::size_t>(sent);
         }
         files_->all.pop_front();

@@ -84,6 +84,71 @@ TEST_CASE("every byte is passed on, both ways at once, through half closes") {
     CHECK(chain.right.far->error() == SocketError::None);
 }
 
+TEST_CASE("what comes in masses goes past this process, and little does not") {
+    TcpPair left;
+    TcpPair right;
+    int past = 0;
+    int through = 0;
+    left.far->readyRead.connect([&] { ++(left.far->atEnd() ? past : through); });
+    const Forwarder forwarder(*left.far, *right.near);
+    std::string got;
+    right.far->readyRead.connect([&] { got += right.far->readAll(); });
+    const auto send = [&](const std::string& text) {
+        got.clear();
+        left.near->write(text);
+        REQUIRE(pumpUntil([&] { return got.size() == text.size(); }));
+        CHECK((got == text));
+    };
+    std::string many(30'000'000, '\0');
+    for (std::size_t i = 0; i != many.size(); ++i)
+        many[i] = static_cast<char>((i * 2654435761U) >> 13U);
+    send(many);
+    CHECK(past > 0);
+    for (int i = 0; i != 20; ++i)
+        send("little " + std::to_string(i));
+    past = through = 0;
+    send("little again");
+    CHECK(past == 0);
+    CHECK(through == 1);
+    CHECK(forwarder.bytesForward() == many.size() + 20 * 8 + 10 + 12);
+    CHECK(right.near->bytesToWrite() == 0);
+}
+
+TEST_CASE("masses under way when a peer goes, or one of the three is deleted, harm nobody") {
+    for (const char who : {'a', 'b', 'l', 'r', 'f'}) {
+        CAPTURE(who);
+        Chain chain;
+        chain.left.near->write(std::string(30'000'000, 'm'));
+        std::size_t got = 0;
+        chain.right.far->readyRead.connect([&] { got += chain.right.far->readAll().size(); });
+        REQUIRE(pumpUntil([&] { return got > 10'000'000; }));
+        switch (who) {
+        case 'a':
+            chain.left.near->abort();
+            break;
+        case 'b':
+            chain.right.far->abort();
+            break;
+        case 'l':
+            chain.left.far.reset();
+            break;
+        case 'r':
+            chain.right.near.reset();
+            break;
+        default: {
+            chain.forwarder.reset();
+            const std::size_t before = got;
+            REQUIRE(pumpUntil([&] { return chain.left.far->bytesAvailable() > 0; }));
+            REQUIRE(pumpUntil([&] { return chain.right.near->bytesToWrite() == 0; }));
+            CHECK(got >= before);
+            continue;
+        }
+        }
+        REQUIRE(pumpUntil([&] { return chain.isOver(); }));
+        CHECK(chain.finished == 1);
+    }
+}
+
 TEST_CASE("a side that does not read makes the other wait, in bounded memory, and goes on") {
     Chain chain;
     chain.right.far->pauseReading();

@@ -2,6 +2,8 @@
 #include <plain_socket.h>
 
 #include <halyard/core/event_loop.h>
+#include <halyard/core/thread.h>
+#include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
 
 #include <pump.h>
@@ -9,7 +11,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -245,4 +249,62 @@ TEST_CASE("every byte arrives by waits alone, between two threads without a loop
     reader.join();
     CHECK(received == all);
     CHECK(right);
+}
+
+TEST_CASE("every byte arrives with the peer on another thread's loop, both ways at once") {
+    struct Way {
+        std::size_t all;
+        std::size_t sent = 0;
+        std::size_t received = 0;
+        bool right = true;
+        std::atomic<bool> ended = false;
+    };
+    Way ways[2]{{amount()}, {amount() / 2}};
+    const auto use = [](TcpSocket& socket, Way& out, Way& in, unsigned seed) {
+        auto random = std::make_shared<std::mt19937>(seed);
+        socket.setAllowHalfOpen(true);
+        socket.setReadBufferSize(50'000);
+        const auto feed = [&socket, &out, random] {
+            while (out.sent != out.all && socket.bytesToWrite() < 300'000) {
+                const std::size_t size = std::min<std::size_t>(out.all - out.sent, 1 + (*random)() % 60'000);
+                socket.write(piece(out.sent, size));
+                out.sent += size;
+            }
+            if (out.sent == out.all)
+                socket.shutdownWrite();
+        };
+        socket.bytesWritten.connect(&socket, feed);
+        const auto drain = [&socket, &in, random](std::size_t most) {
+            const std::string text = socket.read(most);
+            in.right = in.right && isPiece(text, in.received);
+            in.received += text.size();
+        };
+        socket.readyRead.connect(&socket, [drain, random] { drain(25'000 + (*random)() % 60'000); });
+        socket.readChannelFinished.connect(&socket, [drain, &in] {
+            drain(std::string::npos);
+            in.ended = true;
+        });
+        feed();
+    };
+    Thread thread;
+    thread.start();
+    TcpServer server;
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    TcpSocket near;
+    near.connectToHost(HostAddress::LocalHost, server.serverPort());
+    REQUIRE(pumpUntil([&] { return server.hasPendingConnections() && near.state() == SocketState::Connected; }));
+    TcpSocket* const far = server.nextPendingConnection();
+    far->setParent(nullptr);
+    thread.finished.connect(far, &Object::deleteLater);
+    REQUIRE(far->moveToThread(&thread));
+    far->disconnected.connect(far, [home = EventLoop::current()] { home->post([] {}); }); // to look again
+    thread.eventLoop()->post([&] { use(*far, ways[1], ways[0], 12); });
+    use(near, ways[0], ways[1], 11);
+    CHECK(pumpUntil([&] { return ways[0].ended && ways[1].ended; }, patience(std::chrono::seconds(120))));
+    thread.quit();
+    thread.wait();
+    for (const Way& way : ways) {
+        CHECK(way.right);
+        CHECK(way.received == way.all);
+    }
 }

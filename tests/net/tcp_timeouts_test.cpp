@@ -2,6 +2,7 @@
 #include "tcp_pair.h"
 #include <plain_socket.h>
 
+#include <halyard/core/clock.h>
 #include <halyard/core/event_loop.h>
 #include <halyard/core/timer.h>
 #include <halyard/net/tcp_socket.h>
@@ -20,7 +21,6 @@ using namespace halyard::test;
 using namespace std::chrono_literals;
 
 namespace {
-
 
 /// A listener that does not answer: its backlog is full.
 struct Silent {
@@ -166,4 +166,49 @@ TEST_CASE("a socket's timeouts hold in its waits, in a thread without a loop") {
     }).join();
     CHECK(ended);
     CHECK(error == SocketError::SocketTimeout);
+}
+
+TEST_CASE("in the hands of a test the timeouts of sockets take no time, in the loop and in waits") {
+    ManualClock clock(ManualClock::WhenIdle::Wait);
+    TcpPair pair;
+    SocketTrace trace(*pair.near);
+    pair.near->setReadTimeout(1h);
+    clock.advance(59min);
+    CHECK(trace.text().empty());
+    pair.far->write("x");
+    REQUIRE(pumpUntil([&] { return pair.near->bytesAvailable() == 1; }));
+    clock.advance(59min);
+    CHECK(trace.text() == "readyRead");
+    clock.advance(1min);
+    CHECK(trace.text() == "readyRead error(SocketTimeout while Connected) Unconnected readChannelFinished "
+                          "disconnected");
+
+    TcpPair other;
+    other.near->setReadTimeout(1h);
+    CHECK_FALSE(other.near->waitForReadyRead(1)); // whose time is real
+    CHECK(other.near->state() == SocketState::Connected);
+    clock.skip(1h);
+    CHECK_FALSE(other.near->waitForReadyRead(-1)); // late by now
+    CHECK(other.near->state() == SocketState::Unconnected);
+}
+
+TEST_CASE("where time jumps, a wait that nobody answers is over at once") {
+    ManualClock clock(ManualClock::WhenIdle::Wait);
+    TcpPair pair;
+    TcpServer server;
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    ManualClock jumping(ManualClock::WhenIdle::Jump);
+    const auto begin = Clock::now();
+    CHECK_FALSE(pair.near->waitForReadyRead(3'600'000));
+    CHECK(Clock::now() == begin + 1h);
+    CHECK(pair.near->state() == SocketState::Connected);
+    pair.near->setReadTimeout(2h);
+    CHECK_FALSE(pair.near->waitForReadyRead(-1));
+    CHECK(Clock::now() == begin + 3h);
+    CHECK(pair.near->error() == SocketError::SocketTimeout);
+    CHECK(pair.near->state() == SocketState::Unconnected);
+    bool timedOut = false;
+    CHECK_FALSE(server.waitForNewConnection(3'600'000, &timedOut));
+    CHECK(timedOut);
+    CHECK(Clock::now() == begin + 4h);
 }

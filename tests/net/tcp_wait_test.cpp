@@ -261,3 +261,22 @@ TEST_CASE("a call from a thread that is not the socket's is refused with a sente
     CHECK(pair.near->state() == SocketState::Connected);
     CHECK_FALSE(server.isListening());
 }
+
+TEST_CASE("a slot of stateChanged(HostLookup) may wait for the connection, by address and by name") {
+    for (const std::string host : {"127.0.0.1", "localhost"}) {
+        CAPTURE(host);
+        TcpServer server;
+        REQUIRE(server.listen(HostAddress::LocalHost));
+        TcpSocket socket;
+        SocketTrace trace(socket);
+        std::optional<bool> outcome;
+        socket.stateChanged.connect([&](SocketState state) {
+            if (state == SocketState::HostLookup)
+                outcome = socket.waitForConnected();
+        });
+        socket.connectToHost(host, server.serverPort());
+        CHECK(outcome == true);
+        CHECK(socket.state() == SocketState::Connected);
+        CHECK(trace.text() == "HostLookup Connecting hostFound Connected connected");
+    }
+}

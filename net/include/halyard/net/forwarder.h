@@ -2,11 +2,15 @@
 
 #include <halyard/core/object.h>
 #include <halyard/net/stream_socket.h>
+#include <halyard/signals/connection.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace halyard {
+
+class Pipe;
 
 /// Passes on to each of two connections what the other one receives: the middle of a proxy.
 ///
@@ -18,7 +22,8 @@ namespace halyard {
 /// The sockets may be connecting still, and stay their owners': their signals tell of everything as ever, but what
 /// they receive is taken at once. A side that does not take what it is sent makes the other one wait. The end of one
 /// side's sending is passed on when all before it has been; a connection that breaks, cannot be made or is too slow for
-/// its timeouts breaks the other. Bytes are moved, not copied.
+/// its timeouts breaks the other. Bytes are moved, not copied; where many come, they go from one connection to the
+/// other inside the kernel (splice(2)), and readyRead tells of them when they are on their way already.
 ///
 /// Any of the three may be deleted at any time: a socket's end ends the other connection in order; the forwarder's
 /// leaves both as they are.
@@ -36,19 +41,31 @@ class HALYARD_API Forwarder : public Object {
     Signal<> finished{this};
 
   private:
+    /// Why a side is not received from.
+    enum Reason : std::uint8_t { None = 0, Queued = 1, Piped = 2 };
+
     /// One of the two, as a source.
     struct Side {
+        explicit Side(StreamSocket& source) : socket(&source) {}
+
         Pointer<StreamSocket> socket;
         std::uint64_t passed = 0;
         bool over = false;
-        bool isPaused = false; ///< by us
+        std::uint8_t waitsFor = None;
+        std::uint8_t streak = 0;    ///< how often in turn much has come, or little where there is a pipe
+        std::shared_ptr<Pipe> pipe; ///< where much comes, else null
+        ScopedConnection drained;   ///< tells that the pipe may be empty
     };
 
-    void join(Side& from, Side& to, std::size_t mostQueued);
+    void join(Side& from, Side& to);
     void pass(Side& from, Side& to);
-    void pause(Side& side, bool paused);
+    void judge(Side& from, Side& to, std::size_t passed);
+    void beginBypass(Side& from, Side& to);
+    void endBypass(Side& from);
+    void wait(Side& side, Reason what, bool so);
     void sideEnded(Side& side, Side& other, bool inOrder);
 
+    const std::size_t mostQueued_;
     Side one_;
     Side other_;
     bool isFinished_ = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halyard/core/clock.h>
 #include <halyard/core/dispatchable.h>
 #include <halyard/core/object.h>
 #include <halyard/net/host_address.h>
@@ -80,7 +81,7 @@ class HALYARD_API HostLookup : public Object, private Dispatchable {
     /// for at most `msec` milliseconds: a negative time waits for ever, 0 only looks. True where the lookup has
     /// finished on return, well or not; when the time is over it goes on.
     bool waitForFinished(int msec = 30000);
-    bool waitForFinished(std::optional<std::chrono::steady_clock::time_point> until); ///< None: for ever.
+    bool waitForFinished(std::optional<Clock::time_point> until); ///< None: for ever.
 
     /// The lookup has finished, well or not: once for each start() that was not aborted. A slot may do anything.
     Signal<> finished{this};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halyard/core/clock.h>
 #include <halyard/core/object.h>
 #include <halyard/net/byte_queue.h>
 #include <halyard/net/engine_client.h>
@@ -21,6 +22,7 @@ struct sockaddr;
 
 namespace halyard {
 
+class Pipe;
 class SocketEngine;
 class SocketTimeouts;
 
@@ -226,8 +228,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool hasPeer() const noexcept;
 
   private:
+    friend class Forwarder;
     friend class SocketTimeouts;
-    using Time = std::chrono::steady_clock::time_point;
+    using Time = Clock::time_point;
     enum class Ending : std::uint8_t { Gentle, Reset, Released };
 
     void engineReady(std::uint32_t ready) final;
@@ -237,7 +240,18 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void orGoOn(const Still& still, Emission emission);
     void finishConnecting();
     void goOn();
+    /// The way of what is received into another socket's output, past `input_` and this process.
+    struct Bypass {
+        std::shared_ptr<Pipe> pipe;
+        Pointer<StreamSocket> to;
+    };
+    void setBypass(std::shared_ptr<Pipe> pipe, StreamSocket* to); ///< Null: none.
+    bool takesBypassed() const noexcept;
+    void writeFrom(const std::shared_ptr<Pipe>& pipe, std::size_t bytes);
+
     void receive();
+    std::ptrdiff_t receiveHere();
+    std::ptrdiff_t receivePast();
     void receiveRest();
     void tellReadyRead();
     void peerEnded(int cause);
@@ -288,6 +302,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     std::unique_ptr<SocketEngine> engine_;
     std::unique_ptr<SocketTimeouts> timeouts_; ///< null until one is needed
+    std::unique_ptr<Bypass> bypass_;           ///< null nearly always
     ByteQueue input_;
     WriteQueue output_;
     std::size_t inputLimit_ = 0;

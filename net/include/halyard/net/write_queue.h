@@ -11,6 +11,7 @@
 
 namespace halyard {
 
+class Pipe;
 class SocketEngine;
 
 /// What waits to be sent over a connection: bytes, and pieces of files among them, in the order in which they came.
@@ -39,6 +40,8 @@ class HALYARD_API WriteQueue {
     void append(ByteQueue&& bytes) { bytes_.append(std::move(bytes)); } ///< Many bytes are not copied.
     /// So many bytes of a file, which are read when their turn comes. The descriptor is the queue's from here on.
     void appendFile(int descriptor, std::int64_t offset, std::size_t length);
+    /// So many of the bytes that are in a pipe.
+    void appendPipe(std::shared_ptr<Pipe> pipe, std::size_t length);
 
     /// Sends until the queue is empty or no more is taken; how many bytes went. `error` becomes 0 where all went,
     /// EAGAIN where the rest has to wait, and else the errno of what broke the connection (ENODATA: a file is shorter
@@ -55,6 +58,7 @@ class HALYARD_API WriteQueue {
     };
 
     std::size_t sizeWithFiles() const noexcept;
+    std::size_t beginFile();
     std::size_t sendBytes(SocketEngine& engine, int& error) noexcept;
     std::size_t sendPieces(SocketEngine& engine, std::size_t count, int& error) noexcept;
     std::size_t sendAll(SocketEngine& engine, int& error) noexcept;
