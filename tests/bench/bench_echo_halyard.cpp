@@ -1,19 +1,31 @@
-// The echo server as a user of Halyard writes it.
+// The echo server as a user of Halyard writes it: on one loop, on the workers of a pool, or on loops that share a port.
 
 #include "plain_socket.h"
 
 #include <halyard/core/event_loop.h>
+#include <halyard/core/thread.h>
 #include <halyard/core/unix_signal.h>
+#include <halyard/net/pooled_server.h>
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
+#include <halyard/net/worker_pool.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 namespace {
 
+using halyard::Object;
+using halyard::PooledServer;
+using halyard::TcpServer;
 using halyard::TcpSocket;
+using halyard::Thread;
+using halyard::WorkerPool;
 
 void echoByCopy(TcpSocket& client) { client.write(client.readAll()); }
 
@@ -32,25 +44,65 @@ void serve(TcpSocket& client, bool inPlace) {
     client.disconnected.connect(&client, &TcpSocket::deleteLater);
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
-    const bool inPlace = argc > 1 && std::string_view(argv[1]) == "--peek";
-    bench::raiseDescriptorLimit();
-
-    halyard::EventLoop loop;
-    halyard::UnixSignal terminate(SIGTERM);
-    terminate.received.connect(&loop, &halyard::EventLoop::quit);
-
-    halyard::TcpServer server;
+void serveAll(TcpServer& server, bool inPlace) {
     server.newConnection.connect([&server, inPlace] {
         while (TcpSocket* const client = server.nextPendingConnection())
             serve(*client, inPlace);
     });
-    if (!server.listen(halyard::HostAddress::LocalHost, 0)) {
-        std::fprintf(stderr, "%s\n", server.errorString().c_str());
-        return 1;
+}
+
+bool listenAt(TcpServer& server, std::uint16_t port) {
+    if (server.listen(halyard::HostAddress::LocalHost, port))
+        return true;
+    std::fprintf(stderr, "%s\n", server.errorString().c_str());
+    return false;
+}
+
+int run(std::uint16_t port) {
+    halyard::UnixSignal terminate(SIGTERM);
+    terminate.received.connect(halyard::EventLoop::current(), &halyard::EventLoop::quit);
+    bench::announce(port);
+    return halyard::EventLoop::current()->exec();
+}
+
+int runHere(bool inPlace) {
+    TcpServer server;
+    serveAll(server, inPlace);
+    return listenAt(server, 0) ? run(server.serverPort()) : 1;
+}
+
+int runPool(int threads) {
+    WorkerPool pool(threads);
+    PooledServer server(pool, [](TcpSocket* client) { serve(*client, false); });
+    return listenAt(server, 0) ? run(server.serverPort()) : 1;
+}
+
+int runSharing(int loops) {
+    std::vector<std::unique_ptr<Thread>> threads;
+    std::uint16_t port = 0;
+    while (loops-- > 0) {
+        threads.push_back(std::make_unique<Thread>());
+        auto* const server = new TcpServer;
+        threads.back()->finished.connect(server, &Object::deleteLater);
+        serveAll(*server, false);
+        server->setReusePort(true);
+        if (!listenAt(*server, port) || !threads.back()->start())
+            return 1;
+        port = server->serverPort();
+        server->moveToThread(threads.back().get());
     }
-    bench::announce(server.serverPort());
-    return loop.exec();
+    return run(port);
+}
+
+} // namespace
+
+/// [--peek | --pool THREADS | --loops THREADS]
+int main(int argc, char** argv) {
+    const std::string_view how = argc > 1 ? argv[1] : "";
+    const int threads = argc > 2 ? static_cast<int>(std::strtol(argv[2], nullptr, 10)) : 1;
+    bench::raiseDescriptorLimit();
+    halyard::EventLoop loop;
+    if (how == "--pool")
+        return runPool(threads);
+    return how == "--loops" ? runSharing(threads) : runHere(how == "--peek");
 }

@@ -133,6 +133,13 @@ class Bench:
                 self.variants.append(Variant(server))
                 if server == "halyard":
                     self.variants.append(Variant(server, ("--peek",)))
+        # These are only counted: what threads gain in time is a matter of free processors, and a server has one here.
+        self.threaded = [
+            Variant(each.server, (how, "2"))
+            for each in self.variants
+            if each.name == "halyard"
+            for how in ("--pool", "--loops")
+        ]
 
     @contextmanager
     def serving(self, variant: Variant, *wrapper: str) -> Iterator[Served]:
@@ -235,7 +242,7 @@ def count_all(bench: Bench, quick: bool) -> Part:
     counts = []
     for counting in countings(quick):
         rows = []
-        for variant in bench.variants:
+        for variant in bench.variants + bench.threaded:
             say(f"counting {variant.name}: {counting.title}")
             one = count(bench, counting, variant)
             counts.append(one)
