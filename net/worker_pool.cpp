@@ -145,15 +145,14 @@ WorkerPool::Worker* WorkerPool::choose() noexcept {
 }
 
 bool WorkerPool::send(std::unique_ptr<Arrival> arrival) {
-    const bool quitting = quitting_;
-    if (Worker* const worker = quitting ? nullptr : choose()) {
+    if (Worker* const worker = quitting_ ? nullptr : choose()) {
         arrival->worker_ = worker;
         ++worker->load;
         if (worker->post(std::move(arrival)) == nullptr)
             return true;
     }
     logMessage(LogLevel::Warning, "halyard.net",
-               quitting ? "WorkerPool::serve(): it was told to quit" : "WorkerPool::serve(): no worker runs");
+               quitting_ ? "WorkerPool::serve(): it was told to quit" : "WorkerPool::serve(): no worker runs");
     return false;
 }
 

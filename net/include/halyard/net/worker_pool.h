@@ -90,8 +90,9 @@ class HALYARD_API WorkerPool : public Object {
     void quit(std::chrono::milliseconds grace = std::chrono::milliseconds(0));
 
     /// Blocks until all workers have ended, as Thread::wait() does; at most so long in real time, for ever with a
-    /// negative time. True when they have; false when the time is over, and, with a logged sentence, on one of the
-    /// workers. Thread-safe.
+    /// negative time. What a worker wants of the waiting thread meanwhile, by a blocking call, it does not get: a
+    /// program that has such calls listens to `finished` instead. True when they have ended; false when the time is
+    /// over, and, with a logged sentence, on one of the workers. Thread-safe.
     bool wait(std::chrono::milliseconds atMost = std::chrono::milliseconds(-1));
 
     /// The last worker has ended, after quit(). A slot may do anything.
