@@ -449,16 +449,21 @@ TEST_CASE("what is no connection is closed by the worker, with a logged sentence
 
 TEST_CASE("a pool without threads says so, and closes what it is given") {
     Logged logged;
-    rlimit before{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
     EventLoop::current();
     const auto listener = PlainSocket::listening();
     const auto client = PlainSocket::connectedTo(listener.port());
     auto accepted = listener.accept();
-    rlimit none = before;
-    none.rlim_cur = static_cast<rlim_t>(accepted.descriptor()) + 1;
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit few = before;
+    few.rlim_cur = static_cast<rlim_t>(accepted.descriptor()) + 16;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    std::vector<PlainSocket> all;
+    for (int another = 0; (another = ::dup(accepted.descriptor())) >= 0;)
+        all.emplace_back(another);
+    all.resize(all.size() - 3); // a loop needs four; a sanitizer, where something is thrown, two
     WorkerPool pool(3);
+    all.clear();
     ::setrlimit(RLIMIT_NOFILE, &before);
     CHECK_FALSE(pool.isValid());
     CHECK(pool.size() == 0);
