@@ -3,6 +3,7 @@
 #include "accept_error.h"
 #include "native_engine.h"
 
+#include <halyard/core/clock.h>
 #include <halyard/core/log.h>
 #include <halyard/net/tcp_socket.h>
 
@@ -97,9 +98,8 @@ void TcpServer::startListening(std::unique_ptr<SocketEngine> engine) {
 
 void TcpServer::close() {
     engine_.reset();
-    retry_.disarm();
-    pausedByUser_ = pausedByError_ = inErrorEpisode_ = false;
-    retryAfter_ = 0ms;
+    pausedByUser_ = false;
+    endErrorEpisode();
     // One at a time: their ends may run slots that look here.
     while (!pending_.empty()) {
         TcpSocket* const socket = pending_.front().get();
@@ -151,8 +151,8 @@ void TcpServer::acceptSome() {
             return;
         }
         ++arrivals_;
-        inErrorEpisode_ = false;
-        retryAfter_ = 0ms;
+        if (inErrorEpisode_)
+            endErrorEpisode();
         incoming_ = accepted;
         incomingPeer_ = peer;
         incomingConnection(accepted);
@@ -171,7 +171,11 @@ void TcpServer::acceptSome() {
 /// True where the next client may be well.
 bool TcpServer::acceptFailed(int cause) {
     switch (sortAcceptError(cause)) {
-    case AcceptOutcome::Empty:
+    case AcceptOutcome::Empty: // which the system says only where it would have had a descriptor
+        if (inErrorEpisode_) {
+            endErrorEpisode();
+            observe();
+        }
         return false;
     case AcceptOutcome::OneClient:
         return true;
@@ -180,9 +184,11 @@ bool TcpServer::acceptFailed(int cause) {
         retry_.arm(Deadline::Clock::now() + retryAfter_);
         break;
     case AcceptOutcome::Fatal:
+        retryAfter_ = 0ms;
         break;
     }
     pausedByError_ = true;
+    acceptCause_ = cause;
     observe();
     if (std::exchange(inErrorEpisode_, true))
         return false;
@@ -191,6 +197,12 @@ bool TcpServer::acceptFailed(int cause) {
     logMessage(LogLevel::Warning, "halyard.net", errorText_);
     acceptError(error_);
     return false;
+}
+
+void TcpServer::endErrorEpisode() {
+    retry_.disarm();
+    pausedByError_ = inErrorEpisode_ = false;
+    retryAfter_ = 0ms;
 }
 
 void TcpServer::endErrorPause() {
@@ -261,30 +273,40 @@ bool TcpServer::waitForNewConnection(int msec, bool* timedOut) {
     std::optional<SocketEngine::Time> until;
     if (msec >= 0)
         until = WaitClock::after(std::chrono::milliseconds(msec));
+    std::optional<SocketEngine::Time> retry; // while the system is exhausted
     for (;;) {
         if (hasPendingConnections())
             return true;
         if (!isListening() || !hasRoom())
             return false;
+        const auto next = retry && (!until || *retry < *until) ? retry : until;
         int error = 0;
-        if (engine_->wait(readiness::Readable, until, &error) == readiness::None) {
-            *timedOut = error == 0;
-            if (error == 0)
-                setError(SocketError::SocketTimeout, "no client came to " + local_.toString() + " in time");
-            else
-                setError(socketErrorFromErrno(error),
-                         "cannot wait for a client: " + std::generic_category().message(error));
+        const bool came = engine_->wait(retry ? readiness::None : readiness::Readable, next, &error) != readiness::None;
+        if (error != 0) {
+            setError(socketErrorFromErrno(error),
+                     "cannot wait for a client: " + std::generic_category().message(error));
             return false;
         }
         const std::uint32_t before = arrivals_;
-        {
+        if (came || retry) {
             const DispatchScope asInTheLoop;
             acceptSome();
         }
         if (!self)
             return false;
-        if (arrivals_ != before || pausedByError_)
+        if (arrivals_ != before)
             return hasPendingConnections();
+        const bool isExhausted = pausedByError_ && retryAfter_ != 0ms;
+        if (pausedByError_ && !isExhausted)
+            return false;
+        if (!came && next == until) {
+            *timedOut = true;
+            setError(SocketError::SocketTimeout,
+                     "no client came to " + local_.toString() + " in time" +
+                         (isExhausted ? ": " + std::generic_category().message(acceptCause_) : std::string()));
+            return false;
+        }
+        retry = isExhausted ? std::optional(WaitClock::now() + retryAfter_) : std::nullopt;
     }
 }
 

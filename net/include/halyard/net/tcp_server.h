@@ -83,7 +83,7 @@ class HALYARD_API TcpServer : public Object, private EngineClient {
     /// of this server, for at most `msec` milliseconds: a negative time waits for ever, 0 only looks. True where
     /// hasPendingConnections() is. What came and was taken by a slot ends the wait too: false, and not timed out.
     /// `timedOut` is always written; when the time is over, the error is SocketTimeout. Accepts while paused by the
-    /// user.
+    /// user. Without descriptors or memory it tries again every so often, until its time is over.
     bool waitForNewConnection(int msec = 0, bool* timedOut = nullptr);
 
     /// The kernel's queue of connections that were not accepted yet, for the next listen(): the system's maximum
@@ -134,6 +134,7 @@ class HALYARD_API TcpServer : public Object, private EngineClient {
     bool hasRoom() const;
     void acceptSome();
     bool acceptFailed(int cause);
+    void endErrorEpisode();
     void endErrorPause();
     void observe();
     void startListening(std::unique_ptr<SocketEngine> engine);
@@ -147,6 +148,7 @@ class HALYARD_API TcpServer : public Object, private EngineClient {
     Endpoint local_;
     Endpoint incomingPeer_; ///< of the descriptor that incomingConnection() is called with
     int incoming_ = -1;
+    int acceptCause_ = 0; ///< errno of the last accept(2) that failed
     int maxPending_ = 30;
     int backlog_ = SOMAXCONN;
     SocketError error_ = SocketError::None;
