@@ -138,6 +138,25 @@ TEST_CASE("a client is announced, queued, and its socket is a child of the serve
     CHECK(server.nextPendingConnection() == nullptr);
 }
 
+TEST_CASE("the free form of connect takes the signals of a server, and any stream server can be served alike") {
+    struct Daemon : Object {
+        void accept() {
+            while (StreamSocket* const client = server.nextPendingConnection())
+                client->write("served\n");
+        }
+        TcpServer tcp;
+        StreamServer& server = tcp;
+        int errors = 0;
+    } daemon;
+    CHECK(Object::connect(&daemon.tcp, &TcpServer::newConnection, &daemon, &Daemon::accept).isConnected());
+    CHECK(Object::connect(&daemon.tcp, &TcpServer::acceptError, [&](SocketError) { ++daemon.errors; }).isConnected());
+    REQUIRE(daemon.tcp.listen(HostAddress::LocalHost));
+    TcpSocket client;
+    client.connectToHost(HostAddress::LocalHost, daemon.tcp.serverPort());
+    CHECK(pumpUntil([&] { return client.canReadLine(); }));
+    CHECK(Object::disconnect(&daemon.tcp, &TcpServer::newConnection, &daemon, &Daemon::accept));
+}
+
 TEST_CASE("data that came before the connection was taken is announced after it was taken") {
     TcpServer server;
     REQUIRE(server.listen(HostAddress::LocalHost));

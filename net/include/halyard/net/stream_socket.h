@@ -230,6 +230,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
   private:
     friend class Forwarder;
     friend class SocketTimeouts;
+    friend class StreamServer;
     using Time = Clock::time_point;
     enum class Ending : std::uint8_t { Gentle, Reset, Released };
 

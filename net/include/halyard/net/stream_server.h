@@ -1,0 +1,179 @@
+#pragma once
+
+#include <halyard/core/deadline.h>
+#include <halyard/core/object.h>
+#include <halyard/net/endpoint.h>
+#include <halyard/net/engine_client.h>
+#include <halyard/net/socket_types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <sys/socket.h>
+
+namespace halyard {
+
+class SocketEngine;
+class StreamSocket;
+
+/// What a server does about new clients.
+enum class AcceptState : std::uint8_t {
+    Closed,        ///< It does not listen.
+    Running,       ///< It accepts who comes.
+    Full,          ///< As many wait to be taken as the limit allows.
+    PausedByError, ///< accept(2) failed.
+    PausedByUser,
+};
+
+/// A server for connections of bytes, whatever carries them: accepting, the queue of connections that nobody has taken
+/// yet, pausing, waiting, errors and the signals for all of that. TcpServer and LocalServer add where it listens.
+///
+///     void serveAt(StreamServer& server) {
+///         server.newConnection.connect(&server, [&server] {
+///             while (StreamSocket* const client = server.nextPendingConnection())
+///                 serve(*client);
+///         });
+///     }
+///
+/// Accepting is a state machine; each state has its own way back, and none undoes another:
+///
+///     acceptState()  begins with                           ends with
+///     Closed         the constructor, close()              listen(), setSocketDescriptor()
+///     Running        listen(), the end of any below        any of the others
+///     Full           as many pending as the limit allows   taking one, or a higher limit
+///     PausedByError  no descriptors or memory left, or     by itself after a while (not where the listener is broken),
+///                    a listener that is broken             a wait that can accept again, or resumeAccepting()
+///     PausedByUser   pauseAccepting()                      resumeAccepting()
+///
+/// close() ends them all. Of several that hold at once acceptState() gives the lowest of this table. In every state but
+/// Running the kernel keeps new clients in its backlog, and the loop has nothing to do for them. An error that concerns
+/// one client (it gave up while it waited, a firewall refuses it) changes nothing; the next one is accepted.
+///
+/// Of the clients that come at once at most 64 are accepted before everything else that is ready has its turn.
+class HALYARD_API StreamServer : public Object, private EngineClient {
+  public:
+    ~StreamServer() override;
+
+    /// Stops listening, and deletes the connections that nobody has taken yet. Connections that were taken live on.
+    void close();
+    bool isListening() const noexcept { return engine_ != nullptr; }
+
+    int socketDescriptor() const noexcept; ///< −1 while not listening.
+    /// Takes over a listening stream socket, which becomes non-blocking and is closed by this object. False, and the
+    /// descriptor stays the caller's, with UnsupportedSocketOperation, for anything else.
+    bool setSocketDescriptor(int descriptor);
+
+    /// What went wrong last; None after the next operation that succeeds.
+    SocketError serverError() const noexcept { return error_; }
+    std::string errorString() const { return errorText_; } ///< The same for people, with address and cause.
+
+    /// How many connections may wait to be taken; at 0 or less none is accepted. It is neither a limit on open
+    /// connections nor the kernel's backlog.
+    void setMaxPendingConnections(int count);
+    int maxPendingConnections() const noexcept { return maxPending_; }
+
+    virtual bool hasPendingConnections() const;
+    /// The connection that has waited longest, a child of the server; null where none waits. It starts reading now:
+    /// no readyRead of it was lost. A client that has gone meanwhile is told of by the signals of its socket.
+    virtual StreamSocket* nextPendingConnection();
+
+    /// Waits for a connection, without an event loop and with nothing else of the application running but direct slots
+    /// of this server, for at most `msec` milliseconds: a negative time waits for ever, 0 only looks. Legal in any slot
+    /// and thread. True where hasPendingConnections() is. What came and was taken by a slot ends the wait too: false,
+    /// and not timed out; so do a limit that allows none, close() in a slot, and a listener that is broken. `timedOut`
+    /// is always written; when the time is over, the error is SocketTimeout. Accepts while paused by the user. Without
+    /// descriptors or memory it tries again every so often, until its time is over.
+    bool waitForNewConnection(int msec = 0, bool* timedOut = nullptr);
+
+    /// The kernel's queue of connections that were not accepted yet, for the next listen(): the system's maximum
+    /// (SOMAXCONN) until this is called (listen(2)).
+    void setListenBacklogSize(int size) noexcept { backlog_ = size; }
+    int listenBacklogSize() const noexcept { return backlog_; }
+
+    /// Stops accepting, or goes on. Harmless while not listening.
+    void pauseAccepting();
+    void resumeAccepting();
+    AcceptState acceptState() const;
+
+    /// A connection was accepted and given to incomingConnection(), whether that queued it or not. A slot may do
+    /// anything; take all that wait, because a queued slot is called for each but may come late.
+    Signal<> newConnection{this};
+    Signal<> pendingConnectionAvailable{this}; ///< A connection was queued; before newConnection of the same one.
+    /// Accepting failed and pauses: once an episode, however long it lasts. SocketResource ends by itself.
+    Signal<SocketError> acceptError{this};
+
+  protected:
+    explicit StreamServer(Object* parent);
+
+    /// Called for each accepted connection with its descriptor, which is the callee's from here on. The servers make a
+    /// socket of it and queue that; one's own may do what it likes.
+    virtual void incomingConnection(int socketDescriptor) = 0;
+
+    /// Queues a connection for nextPendingConnection(): its reading waits until it is taken. Its parent stays. Null is
+    /// refused, with a logged sentence.
+    void queue(StreamSocket* socket);
+    /// Who is at the other end of the descriptor that incomingConnection() is called with; null for any other.
+    Endpoint incomingPeer(int socketDescriptor) const { return socketDescriptor == incoming_ ? peer_ : Endpoint(); }
+
+    virtual std::string localText() const = 0; ///< Where it listens, or should have, for people.
+    /// A descriptor is to be adopted that listens here. False where that is no address of this kind of server.
+    virtual bool adopts(const sockaddr& name, std::size_t length) = 0;
+
+    /// Whether listen() may be called; else it is refused with a logged sentence.
+    bool isFree(std::string_view call) const;
+    /// The engine was asked to listen, and said so: 0 or errno. Begins; or sets the error, and gives false.
+    bool start(std::unique_ptr<SocketEngine> engine, int result);
+    void setError(SocketError error, std::string text);
+    EngineClient& engineClient() noexcept { return *this; }
+    SocketEngine* engine() const noexcept { return engine_.get(); }
+
+    void leavingThread() override;
+    void enteredThread() override; ///< Clients that come meanwhile wait in the kernel's backlog.
+
+  private:
+    /// Goes on with accepting after an error, later every time.
+    class Retry final : public Deadline {
+      public:
+        explicit Retry(StreamServer& server) noexcept : server_(server) {}
+        using Deadline::joinLoop;
+        using Deadline::leaveLoop;
+
+      private:
+        void dispatch() override { server_.endErrorPause(); }
+        StreamServer& server_;
+    };
+
+    void engineReady(std::uint32_t ready) override;
+
+    bool hasRoom() const;
+    void acceptSome();
+    bool acceptFailed(int cause);
+    bool isExhausted() const noexcept { return pausedByError_ && retryAfter_.count() != 0; }
+    void endErrorEpisode();
+    void endErrorPause();
+    void observe();
+    void shut();
+
+    std::unique_ptr<SocketEngine> engine_;
+    mutable std::deque<Pointer<StreamSocket>> pending_;
+    std::string errorText_;
+    Retry retry_{*this};
+    std::chrono::milliseconds retryAfter_{0}; ///< until the next try; 0 where there will be none by itself
+    Endpoint peer_;                           ///< of incoming_
+    int incoming_ = -1;                       ///< what incomingConnection() is called with
+    int acceptCause_ = 0;                     ///< errno of the last accept(2) that paused
+    int maxPending_ = 30;
+    int backlog_ = SOMAXCONN;
+    SocketError error_ = SocketError::None;
+    std::uint32_t listening_ = 0; ///< counts the times that it began to listen
+    std::uint32_t arrivals_ = 0;  ///< counts the connections that were accepted
+    bool pausedByUser_ = false;
+    bool pausedByError_ = false;
+    bool inErrorEpisode_ = false;
+};
+
+} // namespace halyard

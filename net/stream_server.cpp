@@ -1,0 +1,288 @@
+#include <halyard/net/stream_server.h>
+
+#include "accept_error.h"
+#include "native_engine.h"
+
+#include <halyard/core/log.h>
+#include <halyard/net/stream_socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace halyard {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Connections that are already served get their turn at the latest after so many new ones.
+constexpr int acceptBudget = 64;
+
+constexpr auto firstRetry = 100ms;
+constexpr auto lastRetry = 1000ms;
+
+std::string messageOf(int error) { return std::generic_category().message(error); }
+
+} // namespace
+
+StreamServer::StreamServer(Object* parent) : Object(parent) {}
+
+StreamServer::~StreamServer() { shut(); }
+
+void StreamServer::setError(SocketError error, std::string text) {
+    error_ = error;
+    errorText_ = std::move(text);
+}
+
+// --- listening ---
+
+bool StreamServer::isFree(std::string_view call) const {
+    if (!isOnItsThread(call))
+        return false;
+    if (!isListening())
+        return true;
+    logMessage(LogLevel::Warning, "halyard.net", std::string(call).append(": the server listens already"));
+    return false;
+}
+
+bool StreamServer::start(std::unique_ptr<SocketEngine> engine, int result) {
+    if (result == 0)
+        result = engine->observe(readiness::Readable);
+    if (result != 0) {
+        setError(socketErrorFromErrno(result), "cannot listen at " + localText() + ": " + messageOf(result));
+        return false;
+    }
+    ++listening_;
+    engine_ = std::move(engine);
+    setError(SocketError::None, {});
+    observe();
+    return true;
+}
+
+bool StreamServer::setSocketDescriptor(int descriptor) {
+    if (!isFree("setSocketDescriptor() of a server"))
+        return false;
+    const auto refuse = [this, descriptor](const std::string& reason) {
+        setError(SocketError::UnsupportedSocketOperation,
+                 "cannot listen with descriptor " + std::to_string(descriptor) + ": " + reason);
+        return false;
+    };
+    int type = 0;
+    int accepts = 0;
+    socklen_t size = sizeof type;
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) != 0)
+        return refuse(messageOf(errno));
+    if (type != SOCK_STREAM)
+        return refuse("it is no stream socket");
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) != 0 || accepts == 0)
+        return refuse("it does not listen");
+    sockaddr_storage name{};
+    socklen_t length = sizeof name;
+    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&name), &length) != 0)
+        return refuse(messageOf(errno));
+    if (!adopts(reinterpret_cast<const sockaddr&>(name), length))
+        return refuse("it listens for another kind of connections");
+    auto engine = std::make_unique<NativeEngine>(engineClient());
+    engine->adopt(descriptor);
+    if (const int error = engine->observe(readiness::Readable); error != 0) {
+        engine->release();
+        return refuse(messageOf(error));
+    }
+    return start(std::move(engine), 0);
+}
+
+void StreamServer::close() {
+    if (isOnItsThread("close() of a server"))
+        shut();
+}
+
+void StreamServer::shut() {
+    engine_.reset();
+    pausedByUser_ = false;
+    endErrorEpisode();
+    // One at a time: their ends may run slots that look here.
+    while (!pending_.empty()) {
+        StreamSocket* const socket = pending_.front().get();
+        pending_.pop_front();
+        delete socket;
+    }
+}
+
+int StreamServer::socketDescriptor() const noexcept { return isListening() ? engine_->descriptor() : -1; }
+
+// --- accepting ---
+
+/// Forgets who died while waiting: at the front at once, behind it when they would be counted.
+bool StreamServer::hasRoom() const {
+    const auto limit = static_cast<std::size_t>(std::max(maxPending_, 0));
+    if (pending_.size() >= limit)
+        std::erase(pending_, nullptr);
+    return pending_.size() < limit;
+}
+
+AcceptState StreamServer::acceptState() const {
+    if (!isListening())
+        return AcceptState::Closed;
+    if (pausedByUser_)
+        return AcceptState::PausedByUser;
+    if (pausedByError_)
+        return AcceptState::PausedByError;
+    return hasRoom() ? AcceptState::Running : AcceptState::Full;
+}
+
+void StreamServer::observe() {
+    if (isListening())
+        engine_->setInterest(acceptState() == AcceptState::Running ? readiness::Readable : readiness::None);
+}
+
+void StreamServer::engineReady(std::uint32_t) {
+    if (pausedByUser_ || pausedByError_)
+        observe();
+    else
+        acceptSome();
+}
+
+/// Accepts what waits, as far as there is room and the budget goes. What is left is reported again.
+void StreamServer::acceptSome() {
+    const Pointer<StreamServer> self(this);
+    const std::uint32_t listening = listening_;
+    for (int budget = acceptBudget; budget != 0 && hasRoom(); --budget) {
+        Endpoint peer;
+        const int accepted = engine_->accept(peer);
+        if (accepted < 0) {
+            if (acceptFailed(-accepted))
+                continue;
+            return;
+        }
+        ++arrivals_;
+        if (inErrorEpisode_)
+            endErrorEpisode();
+        incoming_ = accepted;
+        peer_ = peer;
+        incomingConnection(accepted);
+        if (!self)
+            return;
+        incoming_ = -1;
+        newConnection();
+        if (!self || !isListening() || listening != listening_)
+            return;
+        if (pausedByUser_)
+            break;
+    }
+    observe();
+}
+
+/// True where the next client may be well.
+bool StreamServer::acceptFailed(int cause) {
+    switch (sortAcceptError(cause)) {
+    case AcceptOutcome::Empty: // which the system says only where it would have had a descriptor
+        if (inErrorEpisode_)
+            endErrorEpisode();
+        observe(); // after an error libuv watches no longer
+        return false;
+    case AcceptOutcome::OneClient:
+        return true;
+    case AcceptOutcome::Exhausted:
+        retryAfter_ = std::clamp<std::chrono::milliseconds>(retryAfter_ * 2, firstRetry, lastRetry);
+        retry_.arm(Deadline::Clock::now() + retryAfter_);
+        break;
+    case AcceptOutcome::Fatal:
+        retryAfter_ = 0ms;
+        break;
+    }
+    pausedByError_ = true;
+    acceptCause_ = cause;
+    observe();
+    if (std::exchange(inErrorEpisode_, true))
+        return false;
+    setError(socketErrorFromErrno(cause), "cannot accept at " + localText() + ": " + messageOf(cause));
+    logMessage(LogLevel::Warning, "halyard.net", errorText_);
+    acceptError(error_);
+    return false;
+}
+
+void StreamServer::endErrorEpisode() {
+    retry_.disarm();
+    pausedByError_ = inErrorEpisode_ = false;
+    retryAfter_ = 0ms;
+}
+
+void StreamServer::endErrorPause() {
+    pausedByError_ = false;
+    observe();
+}
+
+void StreamServer::pauseAccepting() {
+    if (!isOnItsThread("pauseAccepting() of a server") || !isListening())
+        return;
+    pausedByUser_ = true;
+    observe();
+}
+
+void StreamServer::resumeAccepting() {
+    if (!isOnItsThread("resumeAccepting() of a server"))
+        return;
+    pausedByUser_ = false;
+    retry_.disarm();
+    endErrorPause();
+}
+
+// --- the queue ---
+
+void StreamServer::queue(StreamSocket* socket) {
+    if (socket == nullptr) {
+        logMessage(LogLevel::Warning, "halyard.net", "addPendingConnection() of a server: there is no socket");
+        return;
+    }
+    socket->suspendReading();
+    pending_.emplace_back(socket);
+    pendingConnectionAvailable();
+}
+
+bool StreamServer::hasPendingConnections() const {
+    while (!pending_.empty() && !pending_.front())
+        pending_.pop_front();
+    return !pending_.empty();
+}
+
+StreamSocket* StreamServer::nextPendingConnection() {
+    if (!isOnItsThread("nextPendingConnection() of a server") || !StreamServer::hasPendingConnections())
+        return nullptr;
+    StreamSocket* const socket = pending_.front().get();
+    pending_.pop_front();
+    observe();
+    socket->startReading();
+    return socket;
+}
+
+void StreamServer::setMaxPendingConnections(int count) {
+    if (!isOnItsThread("setMaxPendingConnections() of a server"))
+        return;
+    maxPending_ = count;
+    observe();
+}
+
+// --- to another thread ---
+
+void StreamServer::leavingThread() {
+    retry_.leaveLoop();
+    if (engine_ != nullptr)
+        engine_->leaveLoop();
+}
+
+void StreamServer::enteredThread() {
+    retry_.joinLoop();
+    if (engine_ == nullptr)
+        return;
+    engine_->joinLoop();
+    if (const int error = engine_->observe(readiness::Readable); error != 0) {
+        setError(socketErrorFromErrno(error), "cannot watch the listening socket in the loop of another thread");
+        engine_.reset();
+        return;
+    }
+    observe();
+}
+
+} // namespace halyard

@@ -1,0 +1,61 @@
+// The blocking half of StreamServer: it does for one server what the loop does for all.
+#include <halyard/net/stream_server.h>
+
+#include "socket_engine.h"
+
+#include <halyard/core/clock.h>
+#include <halyard/core/dispatchable.h>
+
+#include <optional>
+#include <system_error>
+
+namespace halyard {
+
+bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
+    bool timeIsOver = false;
+    if (timedOut == nullptr)
+        timedOut = &timeIsOver;
+    *timedOut = false;
+    if (!isOnItsThread("waitForNewConnection() of a server"))
+        return false;
+    const Pointer<StreamServer> self(this);
+    std::optional<SocketEngine::Time> until;
+    if (msec >= 0)
+        until = WaitClock::after(std::chrono::milliseconds(msec));
+    std::optional<SocketEngine::Time> retry; // while the system is exhausted
+    for (;;) {
+        if (hasPendingConnections())
+            return true;
+        if (!isListening() || !hasRoom())
+            return false;
+        const auto next = retry && (!until || *retry < *until) ? retry : until;
+        int error = 0;
+        const bool came = engine_->wait(retry ? readiness::None : readiness::Readable, next, &error) != readiness::None;
+        if (error != 0) {
+            setError(socketErrorFromErrno(error),
+                     "cannot wait for a client: " + std::generic_category().message(error));
+            return false;
+        }
+        const std::uint32_t before = arrivals_;
+        if (came || retry) {
+            const DispatchScope asInTheLoop;
+            acceptSome();
+        }
+        if (!self)
+            return false;
+        if (arrivals_ != before)
+            return hasPendingConnections();
+        if (pausedByError_ && !isExhausted())
+            return false;
+        if (!came && next == until) {
+            *timedOut = true;
+            setError(SocketError::SocketTimeout,
+                     "no client came to " + localText() + " in time" +
+                         (isExhausted() ? ": " + std::generic_category().message(acceptCause_) : std::string()));
+            return false;
+        }
+        retry = isExhausted() ? std::optional(WaitClock::now() + retryAfter_) : std::nullopt;
+    }
+}
+
+} // namespace halyard
