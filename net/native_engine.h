@@ -32,8 +32,10 @@ class NativeEngine : public SocketEngine {
     int release() noexcept override;
     void close(bool reset) noexcept override;
 
+  protected:
+    int open(int family) noexcept; ///< Makes a descriptor, instead of the one there may be.
+
   private:
-    int open(int family) noexcept;
     int openAndBind(const Endpoint& local, bool reuseAddress, bool reusePort) noexcept;
     int bindAndListen(const Endpoint& local, int backlog, bool reusePort) noexcept;
 

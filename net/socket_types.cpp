@@ -100,8 +100,11 @@ SocketError socketErrorFromErrno(int errorNumber) noexcept {
     case ECONNRESET:
     case EPIPE:
         return RemoteHostClosed;
+    case ENOENT:
+        return HostNotFound;
     case EACCES:
     case EPERM:
+    case EROFS:
         return SocketAccess;
     case EMFILE:
     case ENFILE:
@@ -122,11 +125,15 @@ SocketError socketErrorFromErrno(int errorNumber) noexcept {
     case EADDRINUSE:
         return AddressInUse;
     case EADDRNOTAVAIL:
+    case ENAMETOOLONG:
+    case ENOTDIR:
+    case ELOOP:
         return SocketAddressNotAvailable;
     case EBADF:
     case ENOTSOCK:
     case EINVAL:
     case EPROTO:
+    case EPROTOTYPE:
     case EOPNOTSUPP:
     case ENOPROTOOPT:
     case EAFNOSUPPORT:

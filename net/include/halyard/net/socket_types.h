@@ -36,17 +36,18 @@ enum class SocketError {
     None = 0,                    ///< No error; also what the next success leaves behind.
     ConnectionRefused,           ///< ECONNREFUSED; SOCKS5 reply 5; HTTP 503.
     RemoteHostClosed,            ///< End of stream, ECONNRESET, EPIPE.
-    HostNotFound,                ///< The name did not resolve; SOCKS5 reply 4; HTTP 404.
-    SocketAccess,                ///< EACCES, EPERM; SOCKS5 reply 2; HTTP 403 and 405.
+    HostNotFound,                ///< The name did not resolve, ENOENT; SOCKS5 reply 4; HTTP 404.
+    SocketAccess,                ///< EACCES, EPERM, EROFS; SOCKS5 reply 2; HTTP 403 and 405.
     SocketResource,              ///< Out of descriptors or memory: EMFILE, ENFILE, ENOBUFS, ENOMEM.
     SocketTimeout,               ///< A deadline passed, here or in the kernel (ETIMEDOUT).
     DatagramTooLarge,            ///< EMSGSIZE.
     Network,                     ///< ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN, ENETRESET, ECONNABORTED;
                                  ///< SOCKS5 replies 1, 3 and 6.
     AddressInUse,                ///< EADDRINUSE.
-    SocketAddressNotAvailable,   ///< EADDRNOTAVAIL: no interface of this host has the address.
+    SocketAddressNotAvailable,   ///< EADDRNOTAVAIL: no interface of this host has the address. ENAMETOOLONG,
+                                 ///< ENOTDIR, ELOOP: no local socket can have the name.
     UnsupportedSocketOperation,  ///< Not with this descriptor, family or proxy: EBADF, ENOTSOCK, EINVAL,
-                                 ///< EPROTO, EOPNOTSUPP, ENOPROTOOPT, EAFNOSUPPORT, EPROTONOSUPPORT; SOCKS5
+                                 ///< EPROTO, EPROTOTYPE, EOPNOTSUPP, ENOPROTOOPT, EAFNOSUPPORT, EPROTONOSUPPORT; SOCKS5
                                  ///< replies 7 and 8.
     UnfinishedSocketOperation,   ///< Under way, not failed: EINPROGRESS, EALREADY.
     ProxyAuthenticationRequired, ///< The proxy wants other credentials: no SOCKS5 method accepted (0xff);
