@@ -13,6 +13,8 @@ std::string SocketFailure::sentence(const std::string& who) const {
         return who;
     case What::Connect:
         return "cannot connect to " + who + ": " + reason;
+    case What::Proxy:
+        return "cannot connect to " + who + " by a proxy: this version has no proxies";
     case What::Broken:
         return "the connection to " + who + " broke: " + reason;
     case What::Closed:

@@ -1,6 +1,7 @@
 #include <halyard/net/tcp_server.h>
 
 #include "native_engine.h"
+#include "proxy_choice.h"
 
 #include <memory>
 
@@ -14,6 +15,11 @@ bool TcpServer::listen(const HostAddress& address, std::uint16_t port) {
     if (!isFree("TcpServer::listen()"))
         return false;
     local_ = {address.isNull() ? HostAddress(HostAddress::AnyIPv4) : address, port};
+    if (!local_.address.isLoopback() && isProxied(proxy_.type, false)) {
+        setError(SocketError::UnsupportedSocketOperation,
+                 "cannot listen at " + local_.toString() + " by a proxy: this version has no proxies");
+        return false;
+    }
     auto engine = std::make_unique<NativeEngine>(engineClient());
     const int result = engine->listenAt(local_, listenBacklogSize(), reusePort_);
     return start(std::move(engine), result);

@@ -1,6 +1,7 @@
 #include <halyard/net/tcp_socket.h>
 
 #include "host_engine.h"
+#include "proxy_choice.h"
 #include "socket_engine.h"
 #include "socket_options.h"
 
@@ -25,12 +26,26 @@ void TcpSocket::setPeer(const Endpoint& peer, std::string name) {
     lookupFailure_ = nullptr;
 }
 
+void TcpSocket::setProxy(const NetworkProxy& proxy) {
+    proxy_ = proxy == NetworkProxy() ? nullptr : std::make_unique<const NetworkProxy>(proxy);
+}
+
+/// Whether no proxy stands between; else connecting is refused.
+bool TcpSocket::isDirect(bool toLoopback) {
+    if (!isProxied(proxy_ != nullptr ? proxy_->type : NetworkProxy::Default, toLoopback))
+        return true;
+    fail(Failure::What::Proxy, SocketError::UnsupportedSocketOperation);
+    return false;
+}
+
 /// Nothing but the system calls of one connection: an address needs no lookup and no race.
 void TcpSocket::connectTo(const Endpoint& peer, std::string name) {
     if (!isFree("connectToHost() of a socket", true))
         return;
-    begin();
     setPeer(peer, std::move(name));
+    if (!isDirect(peer_.address.isLoopback()))
+        return;
+    begin();
     const Still still(*this);
     try {
         setState(SocketState::HostLookup);
@@ -62,12 +77,14 @@ void TcpSocket::connectToHost(const std::string& host, std::uint16_t port) {
     }
     if (!isFree("connectToHost() of a socket", true))
         return;
+    setPeer({HostAddress(), port}, host);
+    if (!isDirect(host == "localhost"))
+        return;
     auto made = std::make_unique<HostEngine>(engineClient());
     HostEngine& hostEngine = *made;
     if (state() == SocketState::Bound)
         hostEngine.adopt(engine()->release());
     begin(std::move(made));
-    setPeer({HostAddress(), port}, host);
     ConnectionRace::Prepare prepare;
     if (options_ != nullptr) // what cannot be set is told when they are set again, for the winner
         prepare = [options = *options_](int descriptor, const Endpoint&) {

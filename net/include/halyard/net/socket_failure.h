@@ -14,6 +14,7 @@ struct SocketFailure {
         Nothing,
         Lookup,          ///< the host was not found
         Connect,         ///< the connection could not be made
+        Proxy,           ///< it would have to be made by a proxy
         Broken,          ///< it broke: the peer reset it, or the network did
         Closed,          ///< the peer has ended it in order
         NotConnected,    ///< a call that needs a connection

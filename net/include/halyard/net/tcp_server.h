@@ -2,6 +2,7 @@
 
 #include <halyard/net/endpoint.h>
 #include <halyard/net/host_address.h>
+#include <halyard/net/network_proxy.h>
 #include <halyard/net/stream_server.h>
 #include <halyard/net/tcp_socket.h>
 
@@ -40,6 +41,11 @@ class HALYARD_API TcpServer : public StreamServer {
 
     TcpSocket* nextPendingConnection() override;
 
+    /// By which way clients come, from the next listen() on: see NetworkProxy. Where a proxy applies, listen() fails
+    /// with UnsupportedSocketOperation: this version has none.
+    void setProxy(const NetworkProxy& proxy) { proxy_ = proxy; }
+    NetworkProxy proxy() const { return proxy_; } ///< As it was set.
+
     /// Lets several servers listen at the same port and share its clients, from the next listen() on (socket(7)).
     void setReusePort(bool reuse) noexcept { reusePort_ = reuse; }
 
@@ -57,6 +63,7 @@ class HALYARD_API TcpServer : public StreamServer {
     bool adopts(const sockaddr& name, std::size_t length) override;
 
     Endpoint local_;
+    NetworkProxy proxy_;
     bool reusePort_ = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include <halyard/net/endpoint.h>
 #include <halyard/net/host_address.h>
+#include <halyard/net/network_proxy.h>
 #include <halyard/net/stream_socket.h>
 
 #include <chrono>
@@ -51,6 +52,11 @@ class HALYARD_API TcpSocket : public StreamSocket {
     /// AddressInUse, SocketAddressNotAvailable, SocketAccess, SocketResource; Operation unless it is unconnected.
     bool bind(const HostAddress& address = HostAddress::Any, std::uint16_t port = 0);
 
+    /// By which way the next connectToHost() goes: see NetworkProxy. Where a proxy applies, connecting is refused with
+    /// errorOccurred(UnsupportedSocketOperation), inside the call, the state stays as it was: this version has none.
+    void setProxy(const NetworkProxy& proxy);
+    NetworkProxy proxy() const { return proxy_ != nullptr ? *proxy_ : NetworkProxy(); } ///< As it was set.
+
     /// Sets an option for this and all further connections of this socket; one that is set before there is a
     /// descriptor is set when there is one. What the system refuses shows in error(), as UnsupportedSocketOperation,
     /// and in the log.
@@ -75,6 +81,7 @@ class HALYARD_API TcpSocket : public StreamSocket {
     void adopted(const sockaddr& name) override;
     void lookedUp() override;
     void peerDecided() override;
+    bool isDirect(bool toLoopback);
     void setPeer(const Endpoint& peer, std::string name);
     void connectTo(const Endpoint& peer, std::string name);
     void connectNow();
@@ -86,7 +93,8 @@ class HALYARD_API TcpSocket : public StreamSocket {
     std::string peerName_;
     std::unique_ptr<const std::string> lookupFailure_; ///< what HostLookup said
     std::chrono::milliseconds attemptDelay_{250};
-    std::unique_ptr<SocketOptions> options_; ///< null until one is set
+    std::unique_ptr<SocketOptions> options_;    ///< null until one is set
+    std::unique_ptr<const NetworkProxy> proxy_; ///< null where it is of type Default
 };
 
 } // namespace halyard
