@@ -36,6 +36,12 @@ void StreamServer::setError(SocketError error, std::string text) {
     errorText_ = std::move(text);
 }
 
+std::string StreamServer::errorString() const {
+    if (error_ != SocketError::SocketTimeout)
+        return errorText_;
+    return "no client came to " + localText() + " in time" + (errorText_.empty() ? "" : ": " + errorText_);
+}
+
 // --- listening ---
 
 bool StreamServer::isFree(std::string_view call) const {

@@ -20,7 +20,7 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
         return false;
     const Pointer<StreamServer> self(this);
     std::optional<SocketEngine::Time> until;
-    if (msec >= 0)
+    if (msec >= 0 && !hasPendingConnections())
         until = WaitClock::after(std::chrono::milliseconds(msec));
     std::optional<SocketEngine::Time> retry; // while the system is exhausted
     for (;;) {
@@ -50,8 +50,7 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
         if (!came && next == until) {
             *timedOut = true;
             setError(SocketError::SocketTimeout,
-                     "no client came to " + localText() + " in time" +
-                         (isExhausted() ? ": " + std::generic_category().message(acceptCause_) : std::string()));
+                     isExhausted() ? std::generic_category().message(acceptCause_) : std::string());
             return false;
         }
         retry = isExhausted() ? std::optional(WaitClock::now() + retryAfter_) : std::nullopt;

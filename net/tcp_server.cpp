@@ -22,6 +22,8 @@ bool TcpServer::listen(const HostAddress& address, std::uint16_t port) {
     }
     auto engine = std::make_unique<NativeEngine>(engineClient());
     const int result = engine->listenAt(local_, listenBacklogSize(), reusePort_);
+    if (result == 0)
+        local_.port = engine->local().port;
     return start(std::move(engine), result);
 }
 
@@ -32,11 +34,7 @@ bool TcpServer::adopts(const sockaddr& name, std::size_t) {
 
 HostAddress TcpServer::serverAddress() const { return isListening() ? local_.address : HostAddress(); }
 
-std::uint16_t TcpServer::serverPort() const { return isListening() ? engine()->local().port : std::uint16_t{0}; }
-
-std::string TcpServer::localText() const {
-    return Endpoint{local_.address, isListening() ? serverPort() : local_.port}.toString();
-}
+std::uint16_t TcpServer::serverPort() const { return isListening() ? local_.port : std::uint16_t{0}; }
 
 void TcpServer::incomingConnection(int socketDescriptor) {
     auto* const socket = new TcpSocket(this);

@@ -69,7 +69,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
 
     /// What went wrong last; None after the next operation that succeeds.
     SocketError serverError() const noexcept { return error_; }
-    std::string errorString() const { return errorText_; } ///< The same for people, with address and cause.
+    std::string errorString() const; ///< The same for people, with address and cause.
 
     /// How many connections may wait to be taken; at 0 or less none is accepted. It is neither a limit on open
     /// connections nor the kernel's backlog.
@@ -160,7 +160,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
 
     std::unique_ptr<SocketEngine> engine_;
     mutable std::deque<Pointer<StreamSocket>> pending_;
-    std::string errorText_;
+    std::string errorText_; ///< of SocketTimeout only the cause, if it has one: who looks often makes no sentences
     Retry retry_{*this};
     std::chrono::milliseconds retryAfter_{0}; ///< until the next try; 0 where there will be none by itself
     Endpoint peer_;                           ///< of incoming_

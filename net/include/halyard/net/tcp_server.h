@@ -59,7 +59,7 @@ class HALYARD_API TcpServer : public StreamServer {
   private:
     using StreamServer::queue; // nothing but a TcpSocket
 
-    std::string localText() const override;
+    std::string localText() const override { return local_.toString(); }
     bool adopts(const sockaddr& name, std::size_t length) override;
 
     Endpoint local_;
