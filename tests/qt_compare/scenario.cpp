@@ -1,0 +1,102 @@
+#include "scenario.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+namespace compare {
+
+namespace {
+
+std::vector<const Scenario*>& registered() {
+    static std::vector<const Scenario*> all;
+    return all;
+}
+
+} // namespace
+
+Scenario::Scenario(const char* name, std::function<void()> body) : name_(name), body_(std::move(body)) {
+    registered().push_back(this);
+}
+
+const std::vector<const Scenario*>& Scenario::all() { return registered(); }
+
+void writeLine(std::string_view line) {
+    std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+    std::fflush(stdout); // a library that breaks down takes nothing of it along
+}
+
+bool pumpUntil(const std::function<bool()>& condition, std::chrono::milliseconds atMost) {
+    const auto end = std::chrono::steady_clock::now() + atMost;
+    while (!condition()) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        if (left.count() <= 0)
+            return false;
+        turn(std::min(left, 10ms)); // a condition may be about what the loop does not see
+    }
+    return true;
+}
+
+void settle(std::chrono::milliseconds time) {
+    pumpUntil([] { return false; }, time);
+}
+
+void watch(Server& server) {
+    Object::connect(&server, &Server::newConnection, &server, [] { trace("newConnection"); });
+    Object::connect(&server, &Server::pendingConnectionAvailable, &server, [] { trace("pendingConnectionAvailable"); });
+    Object::connect(&server, &Server::acceptError, &server, [](Error error) { trace("acceptError", error); });
+}
+
+void watch(Socket& socket, const std::string& name) {
+    const auto say = [name](const auto&... words) { trace(name + ":", words...); };
+    Object::connect(&socket, &Socket::hostFound, &socket, [say] { say("hostFound"); });
+    Object::connect(&socket, &Socket::connected, &socket, [say] { say("connected"); });
+    Object::connect(&socket, &Socket::disconnected, &socket, [say] { say("disconnected"); });
+    Object::connect(&socket, &Socket::readyRead, &socket, [say] { say("readyRead"); });
+    Object::connect(&socket, &Socket::readChannelFinished, &socket, [say] { say("readChannelFinished"); });
+    Object::connect(&socket, &Socket::stateChanged, &socket, [say](State state) { say("state", state); });
+    Object::connect(&socket, &Socket::errorOccurred, &socket,
+                    [say, &socket](Error error) { say("error", error, "while", socket.state()); });
+}
+
+BytesWritten::BytesWritten(Socket& socket) {
+    Object::connect(&socket, &Socket::bytesWritten, &socket, [this](std::int64_t bytes) { sum += bytes; });
+}
+
+std::string endOf(const PlainSocket& socket, std::chrono::milliseconds atMost) {
+    std::string how = "nothing";
+    pumpUntil(
+        [&] {
+            char buffer[4096];
+            ssize_t got = 0;
+            do
+                got = ::recv(socket.descriptor(), buffer, sizeof buffer, MSG_DONTWAIT);
+            while (got > 0);
+            if (got == 0)
+                how = "end";
+            else if (errno == ECONNRESET)
+                how = "reset";
+            return how != "nothing";
+        },
+        atMost);
+    return how;
+}
+
+NoDescriptorsLeft::NoDescriptorsLeft() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int lowestFree = ::dup(0);
+    ::close(lowestFree);
+    const rlimit asManyAsThereAre{static_cast<rlim_t>(lowestFree), before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &asManyAsThereAre);
+}
+
+NoDescriptorsLeft::~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+Pair::Pair(PlainSocket listener) {
+    socket.connectToHost(Address::LocalHost, listener.port());
+    if (!socket.waitForConnected(10000))
+        trace("the pair did not get connected");
+    peer = listener.accept();
+}
+
+} // namespace compare

@@ -1,0 +1,243 @@
+// What a server is and says: fresh, listening, refused, closed, and with a descriptor that it is given.
+#include "scenario.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace compare;
+
+void traceState(const Server& server) {
+    trace("listening", server.isListening(), "port", server.serverPort() != 0, "address", server.serverAddress(),
+          "error", server.serverError());
+}
+
+const Scenario fresh("fresh_server", [] {
+    Server server;
+    traceState(server);
+    trace("descriptor", server.socketDescriptor() >= 0);
+    trace("error text", text(server.errorString()));
+    trace("limit", server.maxPendingConnections());
+    trace("pending", server.hasPendingConnections());
+    trace("next is null", server.nextPendingConnection() == nullptr);
+    trace("wait", server.waitForNewConnection());
+    server.close();
+    traceState(server);
+});
+
+const Scenario backlog("backlog", [] {
+    Server server;
+    trace("default is 50", server.listenBacklogSize() == 50);
+    server.setListenBacklogSize(7);
+    server.listen(Address::LocalHost);
+    server.setListenBacklogSize(8);
+    trace("set", server.listenBacklogSize());
+});
+
+// --- listening ---
+
+const Scenario listenAtFreePort("listen_at_a_free_port", [] {
+    Server server;
+    trace("listen", server.listen(Address::LocalHost));
+    traceState(server);
+    trace("descriptor", server.socketDescriptor() >= 0);
+});
+
+const Scenario listenByDefault("listen_by_default", [] {
+    Server server;
+    trace("listen", server.listen());
+    traceState(server);
+    trace("Any", server.serverAddress() == Address::Any, "AnyIPv4", server.serverAddress() == Address::AnyIPv4);
+});
+
+const Scenario addressesToListenAt("listen_at_each_kind_of_address", [] {
+    for (const Address& address :
+         {Address(Address::LocalHost), Address("127.0.0.2"), Address(Address::LocalHostIPv6),
+          Address("::ffff:127.0.0.1"), Address(Address::AnyIPv4), Address(Address::AnyIPv6), Address()}) {
+        Server server;
+        trace("at", address, server.listen(address));
+        traceState(server);
+    }
+});
+
+/// Clients of both families knock.
+void whoGetsIn(const Address& where) {
+    Server server;
+    trace("listen", server.listen(where));
+    for (const Address& address : {Address(Address::LocalHost), Address(Address::LocalHostIPv6)}) {
+        Socket client;
+        client.connectToHost(address, server.serverPort());
+        trace("by", address, client.waitForConnected(5000));
+        if (!server.waitForNewConnection(client.state() == stateConnected ? 5000 : 0))
+            continue;
+        const Socket* const taken = server.nextPendingConnection();
+        trace("peer", taken->peerAddress(), "at", taken->localAddress());
+    }
+}
+
+const Scenario clientsOfAny("clients_of_any", [] { whoGetsIn(Address::Any); });
+const Scenario clientsOfAnyIPv4("clients_of_any_ipv4", [] { whoGetsIn(Address::AnyIPv4); });
+const Scenario clientsOfAnyIPv6("clients_of_any_ipv6", [] { whoGetsIn(Address::AnyIPv6); });
+const Scenario clientsOfNull("clients_of_the_null_address", [] { whoGetsIn(Address()); });
+
+// --- refusals ---
+
+const Scenario listenTwice("listen_twice", [] {
+    Server server;
+    server.listen(Address::LocalHost);
+    const auto port = server.serverPort();
+    trace("again", server.listen(Address::Any));
+    trace("warnings", Application::warnings);
+    trace("same port", server.serverPort() == port);
+    traceState(server);
+});
+
+const Scenario listenAtUsedPort("listen_at_a_used_port", [] {
+    Server first;
+    first.listen(Address::LocalHost);
+    Server second;
+    trace("listen", second.listen(Address::LocalHost, first.serverPort()));
+    traceState(second);
+    trace("an error text", !text(second.errorString()).empty());
+    trace("by any address", second.listen(Address::Any, first.serverPort()), second.serverError());
+    trace("by the other family", second.listen(Address::AnyIPv6, first.serverPort()));
+    trace("listening", second.isListening());
+});
+
+const Scenario listenAtForeignAddress("listen_at_a_foreign_address", [] {
+    for (const char* const address : {"192.0.2.1", "2001:db8::1"}) {
+        Server server;
+        trace("at", address, server.listen(Address(address)));
+        traceState(server);
+    }
+});
+
+const Scenario descriptorAfterFailure("descriptor_after_a_failed_listen", [] {
+    Server first;
+    first.listen(Address::LocalHost);
+    Server second;
+    second.listen(Address::LocalHost, first.serverPort());
+    trace("descriptor", second.socketDescriptor() >= 0);
+});
+
+const Scenario errorAfterSuccess("server_error_after_a_later_success", [] {
+    Server server;
+    server.listen(Address("192.0.2.1"));
+    trace("error", server.serverError());
+    server.close();
+    trace("closed", server.serverError());
+    trace("listen", server.listen(Address::LocalHost));
+    trace("error", server.serverError(), "text", !text(server.errorString()).empty());
+});
+
+// --- closing ---
+
+const Scenario closeIsIdempotent("close_twice", [] {
+    Server server;
+    server.listen(Address::LocalHost);
+    server.close();
+    server.close();
+    traceState(server);
+    trace("descriptor", server.socketDescriptor() >= 0);
+});
+
+const Scenario listenAgain("listen_again_at_the_same_port", [] {
+    Server server;
+    server.listen(Address::LocalHost);
+    const auto port = server.serverPort();
+    PlainSocket client = PlainSocket::connectedTo(port);
+    trace("client", server.waitForNewConnection(5000));
+    delete server.nextPendingConnection(); // this side ends first, and has the connection in TIME_WAIT
+    trace("client sees", endOf(client));
+    client.close();
+    server.close();
+    trace("again", server.listen(Address::LocalHost, port));
+    trace("same port", server.serverPort() == port);
+    PlainSocket::connectedTo(port);
+    trace("client", server.waitForNewConnection(5000));
+});
+
+const Scenario closeAndConnections("close_with_connections", [] {
+    Server server;
+    server.listen(Address::LocalHost);
+    const PlainSocket first = PlainSocket::connectedTo(server.serverPort());
+    server.waitForNewConnection(5000);
+    Socket* const taken = server.nextPendingConnection();
+    const PlainSocket second = PlainSocket::connectedTo(server.serverPort());
+    server.waitForNewConnection(5000);
+    server.close();
+    trace("pending", server.hasPendingConnections());
+    trace("the pending one's client sees", endOf(second));
+    trace("taken", taken->state(), "its client sees", endOf(first, 30ms));
+});
+
+const Scenario destroyWithConnection("destroy_a_server_with_a_connection", [] {
+    Guarded<Socket> taken;
+    PlainSocket client;
+    {
+        Server server;
+        server.listen(Address::LocalHost);
+        client = PlainSocket::connectedTo(server.serverPort());
+        server.waitForNewConnection(5000);
+        taken = server.nextPendingConnection();
+        trace("child", taken->parent() == &server);
+    }
+    trace("alive", !!taken);
+    trace("client sees", endOf(client));
+});
+
+// --- descriptors ---
+
+const Scenario givenListener("descriptor_that_listens", [] {
+    PlainSocket listener = PlainSocket::listening();
+    const int descriptor = listener.release();
+    Server server;
+    trace("set", server.setSocketDescriptor(descriptor));
+    traceState(server);
+    trace("same", server.socketDescriptor() == descriptor);
+    trace("non-blocking", (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) != 0);
+    const PlainSocket client = PlainSocket::connectedTo(server.serverPort());
+    trace("client", server.waitForNewConnection(5000));
+    server.close();
+    trace("open", ::fcntl(descriptor, F_GETFD) >= 0);
+});
+
+const Scenario givenWhileListening("descriptor_while_listening", [] {
+    const PlainSocket listener = PlainSocket::listening();
+    Server server;
+    server.listen(Address::LocalHost);
+    trace("set", server.setSocketDescriptor(listener.descriptor()));
+    trace("warnings", Application::warnings);
+    trace("same", server.socketDescriptor() == listener.descriptor());
+    traceState(server);
+});
+
+const Scenario givenClosed("descriptor_that_is_closed", [] {
+    Server server;
+    trace("set", server.setSocketDescriptor(1000));
+    traceState(server);
+});
+
+const Scenario givenNone("descriptor_minus_one", [] {
+    Server server;
+    trace("set", server.setSocketDescriptor(-1));
+    traceState(server);
+});
+
+void give(int descriptor) {
+    Server server;
+    trace("set", server.setSocketDescriptor(descriptor));
+    trace("listening", server.isListening(), "error", server.serverError());
+}
+
+const Scenario givenPipe("descriptor_of_a_pipe", [] {
+    int ends[2];
+    if (::pipe(ends) == 0)
+        give(ends[0]);
+});
+const Scenario givenDatagrams("descriptor_of_a_datagram_socket", [] { give(::socket(AF_INET, SOCK_DGRAM, 0)); });
+const Scenario givenUnlistened("descriptor_that_does_not_listen", [] { give(::socket(AF_INET, SOCK_STREAM, 0)); });
+
+} // namespace
