@@ -37,8 +37,11 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
     if (mayTransmit() && !sendBlocked_)
         transmitQueued(); // what slots wrote and what has not left yet
     for (;;) {
-        if (const std::optional<bool> is = verdict())
+        if (const std::optional<bool> is = verdict()) {
+            if (*is && failure_.what == Failure::What::Wait)
+                failure_ = {};
             return *is;
+        }
         if (engine_ == nullptr)
             return false;
         // The socket's own timeouts run on.

@@ -212,11 +212,10 @@ void StreamSocket::reportWritten() {
 bool StreamSocket::flush() {
     if (engine_ == nullptr || !mayTransmit())
         return false;
-    const std::size_t before = unreported_;
     transmitQueued();
     if (cause_ != 0 || (leaving_ && output_.empty()))
         engine_->schedule();
-    if (unreported_ == before)
+    if (unreported_ == 0)
         return false;
     const Still still(*this);
     reportWritten();

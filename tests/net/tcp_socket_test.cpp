@@ -355,6 +355,16 @@ TEST_CASE("flush sends from inside a slot and tells inside the call") {
     CHECK(trace.text() == "bytesWritten(3)");
 }
 
+TEST_CASE("flush tells of what a write outside slots has sent already") {
+    TcpPair pair;
+    SocketTrace trace(*pair.near);
+    pair.near->write("now");
+    CHECK(trace.text().empty());
+    CHECK(pair.near->flush());
+    CHECK(trace.text() == "bytesWritten(3)");
+    CHECK_FALSE(pair.near->flush());
+}
+
 TEST_CASE("a write to a peer that is gone fails later, by the loop, and the peer's last bytes come first") {
     const PlainSocket listener = PlainSocket::listening();
     TcpSocket socket;

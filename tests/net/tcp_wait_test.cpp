@@ -95,8 +95,21 @@ TEST_CASE("a silent peer lets a wait time out, and the connection goes on") {
     CHECK_FALSE(pair.near->waitForReadyRead(0));
     CHECK_FALSE(pair.near->waitForDisconnected(0));
     pair.far->write("late");
+    CHECK(pair.near->error() == SocketError::SocketTimeout);
     CHECK(pair.near->waitForReadyRead(5000));
+    CHECK(pair.near->error() == SocketError::None);
     CHECK(pair.near->readAll() == "late");
+}
+
+TEST_CASE("a wait that succeeds clears the error of a wait before, and no other") {
+    TcpPair pair;
+    CHECK_FALSE(pair.near->waitForReadyRead(0));
+    pair.near->write("x");
+    CHECK(pair.near->waitForBytesWritten(5000));
+    CHECK(pair.near->error() == SocketError::None);
+    pair.far->close();
+    CHECK(pair.near->waitForDisconnected(5000));
+    CHECK(pair.near->error() == SocketError::RemoteHostClosed);
 }
 
 TEST_CASE("waiting for data asks for new data") {

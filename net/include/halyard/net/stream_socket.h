@@ -117,7 +117,8 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// UnsupportedSocketOperation, for anything but that much of a regular file that can be read, and as write().
     bool sendFile(int file, std::int64_t offset, std::size_t length);
 
-    /// Sends what the kernel takes now, and emits bytesWritten for it. True where anything was sent.
+    /// Sends what the kernel takes now, and emits bytesWritten for that and for what write() has sent already. True
+    /// where there was any.
     bool flush();
 
     /// How many unread bytes are kept at most; then nothing is received until some are read, and the peer's sending
@@ -171,7 +172,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool waitForDisconnected(int msec = 30000);
 
     Signal<> connected{this};    ///< The connection stands; state() is Connected.
-    Signal<> disconnected{this}; ///< It has ended, always the last signal of a connection. Addresses are still there.
+    Signal<> disconnected{this}; ///< It has ended: the last signal of a connection. The peer's address is there.
     Signal<> readyRead{this};    ///< New bytes can be read.
     Signal<std::int64_t> bytesWritten{this}; ///< So many bytes went to the kernel; they sum up to what was written.
     Signal<> readChannelFinished{this};      ///< Nothing will come any more.
