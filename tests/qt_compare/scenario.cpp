@@ -41,21 +41,22 @@ void settle(std::chrono::milliseconds time) {
     pumpUntil([] { return false; }, time);
 }
 
-void watch(Server& server) {
-    Object::connect(&server, &Server::newConnection, &server, [] { trace("newConnection"); });
-    Object::connect(&server, &Server::pendingConnectionAvailable, &server, [] { trace("pendingConnectionAvailable"); });
-    Object::connect(&server, &Server::acceptError, &server, [](Error error) { trace("acceptError", error); });
+Watch::Watch(Server& server) {
+    Object::connect(&server, &Server::newConnection, &listener_, [] { Trace{"newConnection"}; });
+    Object::connect(&server, &Server::pendingConnectionAvailable, &listener_,
+                    [] { Trace{"pendingConnectionAvailable"}; });
+    Object::connect(&server, &Server::acceptError, &listener_, [](Error error) { Trace{"acceptError", error}; });
 }
 
-void watch(Socket& socket, const std::string& name) {
-    const auto say = [name](const auto&... words) { trace(name + ":", words...); };
-    Object::connect(&socket, &Socket::hostFound, &socket, [say] { say("hostFound"); });
-    Object::connect(&socket, &Socket::connected, &socket, [say] { say("connected"); });
-    Object::connect(&socket, &Socket::disconnected, &socket, [say] { say("disconnected"); });
-    Object::connect(&socket, &Socket::readyRead, &socket, [say] { say("readyRead"); });
-    Object::connect(&socket, &Socket::readChannelFinished, &socket, [say] { say("readChannelFinished"); });
-    Object::connect(&socket, &Socket::stateChanged, &socket, [say](State state) { say("state", state); });
-    Object::connect(&socket, &Socket::errorOccurred, &socket,
+Watch::Watch(Socket& socket, const std::string& name) {
+    const auto say = [name](const auto&... words) { Trace{name + ":", words...}; };
+    Object::connect(&socket, &Socket::hostFound, &listener_, [say] { say("hostFound"); });
+    Object::connect(&socket, &Socket::connected, &listener_, [say] { say("connected"); });
+    Object::connect(&socket, &Socket::disconnected, &listener_, [say] { say("disconnected"); });
+    Object::connect(&socket, &Socket::readyRead, &listener_, [say] { say("readyRead"); });
+    Object::connect(&socket, &Socket::readChannelFinished, &listener_, [say] { say("readChannelFinished"); });
+    Object::connect(&socket, &Socket::stateChanged, &listener_, [say](State state) { say("state", state); });
+    Object::connect(&socket, &Socket::errorOccurred, &listener_,
                     [say, &socket](Error error) { say("error", error, "while", socket.state()); });
 }
 
@@ -92,10 +93,21 @@ NoDescriptorsLeft::NoDescriptorsLeft() {
 
 NoDescriptorsLeft::~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
 
+SilentPort::SilentPort() {
+    const sockaddr_in name = PlainSocket::loopback(port());
+    for (bool full = false; !full;) {
+        PlainSocket filler(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        ::connect(filler.descriptor(), reinterpret_cast<const sockaddr*>(&name), sizeof name);
+        pollfd look{filler.descriptor(), POLLOUT, 0};
+        full = ::poll(&look, 1, 20) == 0; // on loopback those that are answered are answered at once
+        fillers_.push_back(std::move(filler));
+    }
+}
+
 Pair::Pair(PlainSocket listener) {
     socket.connectToHost(Address::LocalHost, listener.port());
     if (!socket.waitForConnected(10000))
-        trace("the pair did not get connected");
+        Trace{"the pair did not get connected"};
     peer = listener.accept();
 }
 

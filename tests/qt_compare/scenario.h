@@ -19,8 +19,8 @@ namespace compare {
 using namespace std::chrono_literals;
 using halyard::test::PlainSocket; // the other end, of the system's own making
 
-/// Something that a program does, written once and compiled for both libraries. What it sees of them it writes down
-/// with trace(). It runs in a process of its own: where a library does not survive it, the trace says so.
+/// Something that a program does, written once and compiled for both libraries; what it sees of them it writes down. It
+/// runs in a process of its own: where a library does not survive it, the trace says so.
 class Scenario {
   public:
     Scenario(const char* name, std::function<void()> body);
@@ -46,13 +46,16 @@ std::string text(Number value) {
 
 void writeLine(std::string_view line);
 
-/// One line: the words in their order. Nothing may be in it that another run gives otherwise: no port, no time.
-template <class... Words>
-void trace(const Words&... words) {
-    std::string line;
-    ((line += (line.empty() ? "" : " ") + text(words)), ...);
-    writeLine(line);
-}
+/// Writes one line: the words in their order, in which they are also worked out: hence braces and no parentheses.
+/// Nothing may be in it that another run gives otherwise: no port, no time.
+struct Trace {
+    template <class... Words>
+    explicit Trace(const Words&... words) {
+        std::string line;
+        ((line += (line.empty() ? "" : " ") + text(words)), ...);
+        writeLine(line);
+    }
+};
 
 /// Runs this thread's loop until `condition` holds; false when that takes too long.
 bool pumpUntil(const std::function<bool()>& condition, std::chrono::milliseconds atMost = 10s);
@@ -60,12 +63,16 @@ bool pumpUntil(const std::function<bool()>& condition, std::chrono::milliseconds
 /// Runs the loop for a moment: for what must not come, and for what comes after the last that can be waited for.
 void settle(std::chrono::milliseconds time = 30ms);
 
-/// Writes down what a server emits.
-void watch(Server& server);
+/// Writes down what a server or a socket emits, as long as it lives; lines of sockets begin with a name. Of
+/// bytesWritten only the sum is the same everywhere: BytesWritten has it.
+class Watch {
+  public:
+    explicit Watch(Server& server);
+    explicit Watch(Socket& socket, const std::string& name = "socket");
 
-/// Writes down what a socket emits, each line with `name` in front. Of bytesWritten only the sum is the same
-/// everywhere: BytesWritten has it.
-void watch(Socket& socket, const std::string& name = "socket");
+  private:
+    Object listener_;
+};
 
 struct BytesWritten {
     explicit BytesWritten(Socket& socket);
@@ -86,6 +93,17 @@ class NoDescriptorsLeft {
 
   private:
     rlimit before_{};
+};
+
+/// A listener that answers nobody: its backlog is full.
+class SilentPort {
+  public:
+    SilentPort();
+    std::uint16_t port() const { return listener_.port(); }
+
+  private:
+    PlainSocket listener_ = PlainSocket::listening(0);
+    std::vector<PlainSocket> fillers_;
 };
 
 /// A connection: the library has one end, the system the other.

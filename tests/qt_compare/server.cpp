@@ -10,46 +10,46 @@ namespace {
 using namespace compare;
 
 void traceState(const Server& server) {
-    trace("listening", server.isListening(), "port", server.serverPort() != 0, "address", server.serverAddress(),
-          "error", server.serverError());
+    Trace{"listening", server.isListening(),   "port",  server.serverPort() != 0,
+          "address",   server.serverAddress(), "error", server.serverError()};
 }
 
 const Scenario fresh("fresh_server", [] {
     Server server;
     traceState(server);
-    trace("descriptor", server.socketDescriptor() >= 0);
-    trace("error text", text(server.errorString()));
-    trace("limit", server.maxPendingConnections());
-    trace("pending", server.hasPendingConnections());
-    trace("next is null", server.nextPendingConnection() == nullptr);
-    trace("wait", server.waitForNewConnection());
+    Trace{"descriptor", server.socketDescriptor() >= 0};
+    Trace{"error text", text(server.errorString())};
+    Trace{"limit", server.maxPendingConnections()};
+    Trace{"pending", server.hasPendingConnections()};
+    Trace{"next is null", server.nextPendingConnection() == nullptr};
+    Trace{"wait", server.waitForNewConnection()};
     server.close();
     traceState(server);
 });
 
 const Scenario backlog("backlog", [] {
     Server server;
-    trace("default is 50", server.listenBacklogSize() == 50);
+    Trace{"default is 50", server.listenBacklogSize() == 50};
     server.setListenBacklogSize(7);
     server.listen(Address::LocalHost);
     server.setListenBacklogSize(8);
-    trace("set", server.listenBacklogSize());
+    Trace{"set", server.listenBacklogSize()};
 });
 
 // --- listening ---
 
 const Scenario listenAtFreePort("listen_at_a_free_port", [] {
     Server server;
-    trace("listen", server.listen(Address::LocalHost));
+    Trace{"listen", server.listen(Address::LocalHost)};
     traceState(server);
-    trace("descriptor", server.socketDescriptor() >= 0);
+    Trace{"descriptor", server.socketDescriptor() >= 0};
 });
 
 const Scenario listenByDefault("listen_by_default", [] {
     Server server;
-    trace("listen", server.listen());
+    Trace{"listen", server.listen()};
     traceState(server);
-    trace("Any", server.serverAddress() == Address::Any, "AnyIPv4", server.serverAddress() == Address::AnyIPv4);
+    Trace{"Any", server.serverAddress() == Address::Any, "AnyIPv4", server.serverAddress() == Address::AnyIPv4};
 });
 
 const Scenario addressesToListenAt("listen_at_each_kind_of_address", [] {
@@ -57,7 +57,7 @@ const Scenario addressesToListenAt("listen_at_each_kind_of_address", [] {
          {Address(Address::LocalHost), Address("127.0.0.2"), Address(Address::LocalHostIPv6),
           Address("::ffff:127.0.0.1"), Address(Address::AnyIPv4), Address(Address::AnyIPv6), Address()}) {
         Server server;
-        trace("at", address, server.listen(address));
+        Trace{"at", address, server.listen(address)};
         traceState(server);
     }
 });
@@ -65,15 +65,15 @@ const Scenario addressesToListenAt("listen_at_each_kind_of_address", [] {
 /// Clients of both families knock.
 void whoGetsIn(const Address& where) {
     Server server;
-    trace("listen", server.listen(where));
+    Trace{"listen", server.listen(where)};
     for (const Address& address : {Address(Address::LocalHost), Address(Address::LocalHostIPv6)}) {
         Socket client;
         client.connectToHost(address, server.serverPort());
-        trace("by", address, client.waitForConnected(5000));
+        Trace{"by", address, client.waitForConnected(5000)};
         if (!server.waitForNewConnection(client.state() == stateConnected ? 5000 : 0))
             continue;
         const Socket* const taken = server.nextPendingConnection();
-        trace("peer", taken->peerAddress(), "at", taken->localAddress());
+        Trace{"peer", taken->peerAddress(), "at", taken->localAddress()};
     }
 }
 
@@ -88,9 +88,9 @@ const Scenario listenTwice("listen_twice", [] {
     Server server;
     server.listen(Address::LocalHost);
     const auto port = server.serverPort();
-    trace("again", server.listen(Address::Any));
-    trace("warnings", Application::warnings);
-    trace("same port", server.serverPort() == port);
+    Trace{"again", server.listen(Address::Any)};
+    Trace{"warnings", Application::warnings};
+    Trace{"same port", server.serverPort() == port};
     traceState(server);
 });
 
@@ -98,18 +98,18 @@ const Scenario listenAtUsedPort("listen_at_a_used_port", [] {
     Server first;
     first.listen(Address::LocalHost);
     Server second;
-    trace("listen", second.listen(Address::LocalHost, first.serverPort()));
+    Trace{"listen", second.listen(Address::LocalHost, first.serverPort())};
     traceState(second);
-    trace("an error text", !text(second.errorString()).empty());
-    trace("by any address", second.listen(Address::Any, first.serverPort()), second.serverError());
-    trace("by the other family", second.listen(Address::AnyIPv6, first.serverPort()));
-    trace("listening", second.isListening());
+    Trace{"an error text", !text(second.errorString()).empty()};
+    Trace{"by any address", second.listen(Address::Any, first.serverPort()), second.serverError()};
+    Trace{"by the other family", second.listen(Address::AnyIPv6, first.serverPort())};
+    Trace{"listening", second.isListening()};
 });
 
 const Scenario listenAtForeignAddress("listen_at_a_foreign_address", [] {
     for (const char* const address : {"192.0.2.1", "2001:db8::1"}) {
         Server server;
-        trace("at", address, server.listen(Address(address)));
+        Trace{"at", address, server.listen(Address(address))};
         traceState(server);
     }
 });
@@ -119,17 +119,17 @@ const Scenario descriptorAfterFailure("descriptor_after_a_failed_listen", [] {
     first.listen(Address::LocalHost);
     Server second;
     second.listen(Address::LocalHost, first.serverPort());
-    trace("descriptor", second.socketDescriptor() >= 0);
+    Trace{"descriptor", second.socketDescriptor() >= 0};
 });
 
 const Scenario errorAfterSuccess("server_error_after_a_later_success", [] {
     Server server;
     server.listen(Address("192.0.2.1"));
-    trace("error", server.serverError());
+    Trace{"error", server.serverError()};
     server.close();
-    trace("closed", server.serverError());
-    trace("listen", server.listen(Address::LocalHost));
-    trace("error", server.serverError(), "text", !text(server.errorString()).empty());
+    Trace{"closed", server.serverError()};
+    Trace{"listen", server.listen(Address::LocalHost)};
+    Trace{"error", server.serverError(), "text", !text(server.errorString()).empty()};
 });
 
 // --- closing ---
@@ -140,7 +140,7 @@ const Scenario closeIsIdempotent("close_twice", [] {
     server.close();
     server.close();
     traceState(server);
-    trace("descriptor", server.socketDescriptor() >= 0);
+    Trace{"descriptor", server.socketDescriptor() >= 0};
 });
 
 const Scenario listenAgain("listen_again_at_the_same_port", [] {
@@ -148,15 +148,15 @@ const Scenario listenAgain("listen_again_at_the_same_port", [] {
     server.listen(Address::LocalHost);
     const auto port = server.serverPort();
     PlainSocket client = PlainSocket::connectedTo(port);
-    trace("client", server.waitForNewConnection(5000));
+    Trace{"client", server.waitForNewConnection(5000)};
     delete server.nextPendingConnection(); // this side ends first, and has the connection in TIME_WAIT
-    trace("client sees", endOf(client));
+    Trace{"client sees", endOf(client)};
     client.close();
     server.close();
-    trace("again", server.listen(Address::LocalHost, port));
-    trace("same port", server.serverPort() == port);
+    Trace{"again", server.listen(Address::LocalHost, port)};
+    Trace{"same port", server.serverPort() == port};
     PlainSocket::connectedTo(port);
-    trace("client", server.waitForNewConnection(5000));
+    Trace{"client", server.waitForNewConnection(5000)};
 });
 
 const Scenario closeAndConnections("close_with_connections", [] {
@@ -168,9 +168,9 @@ const Scenario closeAndConnections("close_with_connections", [] {
     const PlainSocket second = PlainSocket::connectedTo(server.serverPort());
     server.waitForNewConnection(5000);
     server.close();
-    trace("pending", server.hasPendingConnections());
-    trace("the pending one's client sees", endOf(second));
-    trace("taken", taken->state(), "its client sees", endOf(first, 30ms));
+    Trace{"pending", server.hasPendingConnections()};
+    Trace{"the pending one's client sees", endOf(second)};
+    Trace{"taken", taken->state(), "its client sees", endOf(first, 30ms)};
 });
 
 const Scenario destroyWithConnection("destroy_a_server_with_a_connection", [] {
@@ -182,10 +182,10 @@ const Scenario destroyWithConnection("destroy_a_server_with_a_connection", [] {
         client = PlainSocket::connectedTo(server.serverPort());
         server.waitForNewConnection(5000);
         taken = server.nextPendingConnection();
-        trace("child", taken->parent() == &server);
+        Trace{"child", taken->parent() == &server};
     }
-    trace("alive", !!taken);
-    trace("client sees", endOf(client));
+    Trace{"alive", !!taken};
+    Trace{"client sees", endOf(client)};
 });
 
 // --- descriptors ---
@@ -194,42 +194,42 @@ const Scenario givenListener("descriptor_that_listens", [] {
     PlainSocket listener = PlainSocket::listening();
     const int descriptor = listener.release();
     Server server;
-    trace("set", server.setSocketDescriptor(descriptor));
+    Trace{"set", server.setSocketDescriptor(descriptor)};
     traceState(server);
-    trace("same", server.socketDescriptor() == descriptor);
-    trace("non-blocking", (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) != 0);
+    Trace{"same", server.socketDescriptor() == descriptor};
+    Trace{"non-blocking", (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) != 0};
     const PlainSocket client = PlainSocket::connectedTo(server.serverPort());
-    trace("client", server.waitForNewConnection(5000));
+    Trace{"client", server.waitForNewConnection(5000)};
     server.close();
-    trace("open", ::fcntl(descriptor, F_GETFD) >= 0);
+    Trace{"open", ::fcntl(descriptor, F_GETFD) >= 0};
 });
 
 const Scenario givenWhileListening("descriptor_while_listening", [] {
     const PlainSocket listener = PlainSocket::listening();
     Server server;
     server.listen(Address::LocalHost);
-    trace("set", server.setSocketDescriptor(listener.descriptor()));
-    trace("warnings", Application::warnings);
-    trace("same", server.socketDescriptor() == listener.descriptor());
+    Trace{"set", server.setSocketDescriptor(listener.descriptor())};
+    Trace{"warnings", Application::warnings};
+    Trace{"same", server.socketDescriptor() == listener.descriptor()};
     traceState(server);
 });
 
 const Scenario givenClosed("descriptor_that_is_closed", [] {
     Server server;
-    trace("set", server.setSocketDescriptor(1000));
+    Trace{"set", server.setSocketDescriptor(1000)};
     traceState(server);
 });
 
 const Scenario givenNone("descriptor_minus_one", [] {
     Server server;
-    trace("set", server.setSocketDescriptor(-1));
+    Trace{"set", server.setSocketDescriptor(-1)};
     traceState(server);
 });
 
 void give(int descriptor) {
     Server server;
-    trace("set", server.setSocketDescriptor(descriptor));
-    trace("listening", server.isListening(), "error", server.serverError());
+    Trace{"set", server.setSocketDescriptor(descriptor)};
+    Trace{"listening", server.isListening(), "error", server.serverError()};
 }
 
 const Scenario givenPipe("descriptor_of_a_pipe", [] {

@@ -27,19 +27,19 @@ int takeAll(Server& server) {
 class Telling : public Server {
   protected:
     void incomingConnection(Descriptor descriptor) override {
-        trace("incomingConnection");
+        Trace{"incomingConnection"};
         Server::incomingConnection(descriptor);
-        trace("queued");
+        Trace{"queued"};
     }
 };
 
 const Scenario signalOrder("order_of_signals", [] {
     Telling server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     const auto clients = clientsOf(server, 2);
     settle();
-    trace("taken", takeAll(server));
+    Trace{"taken", takeAll(server)};
 });
 
 const Scenario takenSocket("socket_that_was_taken", [] {
@@ -48,22 +48,22 @@ const Scenario takenSocket("socket_that_was_taken", [] {
     const auto clients = clientsOf(server, 1);
     server.waitForNewConnection(5000);
     const Socket* const taken = server.nextPendingConnection();
-    trace("child", taken->parent() == &server, "state", taken->state(), "error", taken->error());
-    trace("peer", taken->peerAddress(), "name", text(taken->peerName()), "port", taken->peerPort() != 0);
-    trace("at", taken->localAddress(), "same port", taken->localPort() == server.serverPort());
-    trace("buffer", taken->readBufferSize(), "available", taken->bytesAvailable());
-    trace("LowDelay", option(*taken, LowDelay), "KeepAlive", option(*taken, KeepAlive));
-    trace("next is null", server.nextPendingConnection() == nullptr);
+    Trace{"child", taken->parent() == &server, "state", taken->state(), "error", taken->error()};
+    Trace{"peer", taken->peerAddress(), "name", text(taken->peerName()), "port", taken->peerPort() != 0};
+    Trace{"at", taken->localAddress(), "same port", taken->localPort() == server.serverPort()};
+    Trace{"buffer", taken->readBufferSize(), "available", taken->bytesAvailable()};
+    Trace{"LowDelay", option(*taken, LowDelay), "KeepAlive", option(*taken, KeepAlive)};
+    Trace{"next is null", server.nextPendingConnection() == nullptr};
 });
 
 const Scenario blocked("signals_blocked", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     server.blockSignals(true);
     const auto clients = clientsOf(server, 2);
     settle();
-    trace("taken", takeAll(server));
+    Trace{"taken", takeAll(server)};
 });
 
 const Scenario queuedSlot("queued_slot_and_a_burst", [] {
@@ -71,7 +71,11 @@ const Scenario queuedSlot("queued_slot_and_a_burst", [] {
     Object context;
     server.listen(Address::LocalHost);
     Object::connect(
-        &server, &Server::newConnection, &context, [&] { trace("taken", takeAll(server)); }, Queued);
+        &server, &Server::newConnection, &context,
+        [&] {
+            Trace{"taken", takeAll(server)};
+        },
+        Queued);
     const auto clients = clientsOf(server, 3);
     settle();
 });
@@ -80,13 +84,13 @@ const Scenario queuedSlot("queued_slot_and_a_burst", [] {
 
 const Scenario fullQueue("limit_of_one", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.setMaxPendingConnections(1);
     server.listen(Address::LocalHost);
     const auto clients = clientsOf(server, 3);
     for (int i = 0; i != 4; ++i) {
         settle();
-        trace("next", server.nextPendingConnection() != nullptr, "pending", server.hasPendingConnections());
+        Trace{"next", server.nextPendingConnection() != nullptr, "pending", server.hasPendingConnections()};
     }
 });
 
@@ -94,7 +98,7 @@ const Scenario slotTakes("limit_of_one_and_a_slot_that_takes", [] {
     Server server;
     server.setMaxPendingConnections(1);
     server.listen(Address::LocalHost);
-    Object::connect(&server, &Server::newConnection, &server, [&] { trace("taken", takeAll(server)); });
+    Object::connect(&server, &Server::newConnection, &server, [&] { Trace{"taken", takeAll(server)}; });
     const auto clients = clientsOf(server, 5);
     settle();
 });
@@ -102,31 +106,31 @@ const Scenario slotTakes("limit_of_one_and_a_slot_that_takes", [] {
 const Scenario noneAllowed("limit_of_none", [] {
     for (const int limit : {0, -1}) {
         Server server;
-        watch(server);
+        const Watch watch(server);
         server.setMaxPendingConnections(limit);
         server.listen(Address::LocalHost);
         const auto clients = clientsOf(server, 1);
         settle();
-        trace("limit", server.maxPendingConnections(), "pending", server.hasPendingConnections());
+        Trace{"limit", server.maxPendingConnections(), "pending", server.hasPendingConnections()};
     }
 });
 
 const Scenario raisedLimit("limit_that_is_raised", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.setMaxPendingConnections(1);
     server.listen(Address::LocalHost);
     const auto clients = clientsOf(server, 3);
     settle();
-    trace("raise");
+    Trace{"raise"};
     server.setMaxPendingConnections(10);
     settle();
-    trace("taken", takeAll(server));
+    Trace{"taken", takeAll(server)};
 });
 
 const Scenario loweredLimit("limit_that_is_lowered", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     auto clients = clientsOf(server, 3);
     settle();
@@ -134,7 +138,7 @@ const Scenario loweredLimit("limit_that_is_lowered", [] {
     clients.push_back(PlainSocket::connectedTo(server.serverPort()));
     settle();
     for (int i = 0; i != 4; ++i) {
-        trace("next", server.nextPendingConnection() != nullptr);
+        Trace{"next", server.nextPendingConnection() != nullptr};
         settle();
     }
 });
@@ -143,43 +147,43 @@ const Scenario loweredLimit("limit_that_is_lowered", [] {
 
 const Scenario paused("pause_and_resume", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     server.pauseAccepting();
-    trace("listening", server.isListening());
+    Trace{"listening", server.isListening()};
     const auto clients = clientsOf(server, 2);
     settle();
-    trace("resume");
+    Trace{"resume"};
     server.resumeAccepting();
     settle();
 });
 
 const Scenario pausedInSlot("pause_in_a_slot", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     Object::connect(&server, &Server::newConnection, &server, [&] { server.pauseAccepting(); });
     auto clients = clientsOf(server, 1);
     settle();
     clients.push_back(PlainSocket::connectedTo(server.serverPort()));
     settle();
-    trace("resume");
+    Trace{"resume"};
     server.resumeAccepting();
     settle();
 });
 
 const Scenario takeWhilePaused("take_while_paused", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     auto clients = clientsOf(server, 1);
     settle();
     server.pauseAccepting();
     clients.push_back(PlainSocket::connectedTo(server.serverPort()));
     settle();
-    trace("next", server.nextPendingConnection() != nullptr);
+    Trace{"next", server.nextPendingConnection() != nullptr};
     settle();
-    trace("resume");
+    Trace{"resume"};
     server.resumeAccepting();
     settle();
 });
@@ -188,12 +192,12 @@ const Scenario pauseOfClosed("pause_a_server_that_does_not_listen", [] {
     Server server;
     server.pauseAccepting();
     server.resumeAccepting();
-    trace("listen", server.listen(Address::LocalHost));
+    Trace{"listen", server.listen(Address::LocalHost)};
 });
 
 const Scenario pauseEndsWithClose("close_ends_a_pause", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     server.pauseAccepting();
     server.close();
@@ -206,17 +210,17 @@ const Scenario pauseEndsWithClose("close_ends_a_pause", [] {
 
 const Scenario exhausted("no_descriptor_for_the_first_client", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     const auto clients = clientsOf(server, 1);
     {
         const NoDescriptorsLeft now;
         settle(150ms);
-        trace("error", server.serverError(), "listening", server.isListening());
+        Trace{"error", server.serverError(), "listening", server.isListening()};
     }
-    trace("comes by itself", pumpUntil([&] { return server.hasPendingConnections(); }, 1500ms));
+    Trace{"comes by itself", pumpUntil([&] { return server.hasPendingConnections(); }, 1500ms)};
     server.resumeAccepting();
-    trace("comes", pumpUntil([&] { return server.hasPendingConnections(); }));
+    Trace{"comes", pumpUntil([&] { return server.hasPendingConnections(); })};
 });
 
 const Scenario exhaustedLater("no_descriptor_for_the_second_client", [] {
@@ -224,15 +228,15 @@ const Scenario exhaustedLater("no_descriptor_for_the_second_client", [] {
     server.listen(Address::LocalHost);
     auto clients = clientsOf(server, 1);
     settle();
-    trace("taken", takeAll(server));
-    watch(server);
+    Trace{"taken", takeAll(server)};
+    const Watch watch(server);
     clients.push_back(PlainSocket::connectedTo(server.serverPort()));
     {
         const NoDescriptorsLeft now;
         settle(150ms);
-        trace("error", server.serverError());
+        Trace{"error", server.serverError()};
     }
-    trace("comes by itself", pumpUntil([&] { return server.hasPendingConnections(); }, 1500ms));
+    Trace{"comes by itself", pumpUntil([&] { return server.hasPendingConnections(); }, 1500ms)};
 });
 
 // --- overrides ---
@@ -240,21 +244,21 @@ const Scenario exhaustedLater("no_descriptor_for_the_second_client", [] {
 class ClosingAtOnce : public Server {
   protected:
     void incomingConnection(Descriptor descriptor) override {
-        trace("incomingConnection");
+        Trace{"incomingConnection"};
         ::close(descriptorOf(descriptor));
     }
 };
 
 const Scenario overrideCloses("override_that_queues_nothing", [] {
     ClosingAtOnce server;
-    watch(server);
+    const Watch watch(server);
     server.setMaxPendingConnections(1);
     server.listen(Address::LocalHost);
     const auto clients = clientsOf(server, 3);
     settle();
-    trace("pending", server.hasPendingConnections());
+    Trace{"pending", server.hasPendingConnections()};
     for (const PlainSocket& client : clients)
-        trace("client sees", endOf(client));
+        Trace{"client sees", endOf(client)};
 });
 
 class OwnSocket : public Server {
@@ -262,20 +266,20 @@ class OwnSocket : public Server {
     void incomingConnection(Descriptor descriptor) override {
         auto* const socket = new Socket(this);
         socket->setObjectName("own");
-        trace("adopted", socket->setSocketDescriptor(descriptor));
-        trace("state", socket->state());
+        Trace{"adopted", socket->setSocketDescriptor(descriptor)};
+        Trace{"state", socket->state()};
         addPendingConnection(socket);
     }
 };
 
 const Scenario overrideQueues("override_that_queues_its_own_socket", [] {
     OwnSocket server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     const auto clients = clientsOf(server, 1);
     settle();
     Socket* const taken = server.nextPendingConnection();
-    trace("taken", text(taken->objectName()), "state", taken->state(), "peer", taken->peerAddress());
+    Trace{"taken", text(taken->objectName()), "state", taken->state(), "peer", taken->peerAddress()};
 });
 
 class ByHand : public Server {
@@ -285,14 +289,14 @@ class ByHand : public Server {
 
 const Scenario addedByHand("add_a_connection_by_hand", [] {
     ByHand server;
-    watch(server);
+    const Watch watch(server);
     Socket mine;
     server.setMaxPendingConnections(0);
     server.addPendingConnection(&mine);
-    trace("pending", server.hasPendingConnections());
-    trace("mine", server.nextPendingConnection() == &mine);
-    trace("parent is null", mine.parent() == nullptr);
-    trace("pending", server.hasPendingConnections());
+    Trace{"pending", server.hasPendingConnections()};
+    Trace{"mine", server.nextPendingConnection() == &mine};
+    Trace{"parent is null", mine.parent() == nullptr};
+    Trace{"pending", server.hasPendingConnections()};
 });
 
 // --- clients that change while they wait ---
@@ -304,12 +308,12 @@ const Scenario deadClient("client_that_leaves_before_it_is_taken", [] {
     settle();
     clients.front().close();
     settle();
-    trace("pending", server.hasPendingConnections());
+    Trace{"pending", server.hasPendingConnections()};
     Socket* const taken = server.nextPendingConnection();
-    trace("state", taken->state(), "error", taken->error(), "peer", taken->peerAddress());
-    watch(*taken);
+    Trace{"state", taken->state(), "error", taken->error(), "peer", taken->peerAddress()};
+    const Watch watch(*taken);
     settle();
-    trace("state", taken->state(), "error", taken->error());
+    Trace{"state", taken->state(), "error", taken->error()};
 });
 
 const Scenario earlyData("data_before_the_connection_is_taken", [] {
@@ -320,15 +324,15 @@ const Scenario earlyData("data_before_the_connection_is_taken", [] {
     clients.front().send("hello");
     settle();
     Socket* const taken = server.nextPendingConnection();
-    watch(*taken);
+    const Watch watch(*taken);
     settle();
-    trace("read", taken->readAll());
+    Trace{"read", taken->readAll()};
 });
 
 const Scenario earlyDataTakenInSlot("data_before_a_slot_takes_the_connection", [] {
     Server server;
     server.listen(Address::LocalHost);
-    Object::connect(&server, &Server::newConnection, &server, [&] { watch(*server.nextPendingConnection()); });
+    Object::connect(&server, &Server::newConnection, &server, [&] { new Watch(*server.nextPendingConnection()); });
     auto clients = clientsOf(server, 1);
     clients.front().send("hello");
     clients.front().close();
@@ -353,54 +357,79 @@ const Scenario deletedWhilePending("pending_connection_that_is_deleted", [] {
     const auto clients = clientsOf(server, 1);
     settle();
     delete server.last;
-    trace("pending", server.hasPendingConnections());
+    Trace{"pending", server.hasPendingConnections()};
     const Socket* const taken = server.nextPendingConnection();
-    trace("next is null", taken == nullptr);
+    Trace{"next is null", taken == nullptr};
     if (taken != nullptr)
-        trace("state", taken->state());
+        Trace{"state", taken->state()};
+});
+
+const Scenario otherThread("connection_that_moves_to_another_thread", [] {
+    Server server;
+    server.listen(Address::LocalHost);
+    const auto clients = clientsOf(server, 1);
+    server.waitForNewConnection(5000);
+    Socket* const taken = server.nextPendingConnection();
+    Thread thread;
+    thread.start();
+    taken->moveToThread(&thread);
+    Trace{"with a parent", taken->thread() == &thread};
+    taken->setParent(nullptr);
+    taken->moveToThread(&thread);
+    Trace{"without", taken->thread() == &thread};
+    Object::connect(taken, &Socket::readyRead, taken, [taken] {
+        taken->write(taken->readAll());
+        taken->disconnectFromHost();
+    });
+    Object::connect(taken, &Socket::disconnected, taken, &Object::deleteLater);
+    Object::connect(taken, &Object::destroyed, &thread, &Thread::quit);
+    clients.front().send("hello");
+    Trace{"comes back", clients.front().receive()};
+    settle(); // for what is told to this thread
+    thread.wait();
 });
 
 // --- what slots do ---
 
 const Scenario deleteServerInSlot("delete_the_server_in_its_slot", [] {
     auto* const server = new Server;
-    watch(*server);
+    const Watch watch(*server);
     server->listen(Address::LocalHost);
     Object::connect(server, &Server::newConnection, server, [server] { delete server; });
     const auto clients = clientsOf(*server, 2);
     settle();
     for (const PlainSocket& client : clients)
-        trace("client sees", endOf(client) != "nothing");
+        Trace{"client sees", endOf(client) != "nothing"};
 });
 
 const Scenario deleteSocketInSlot("delete_each_connection_at_once", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     Object::connect(&server, &Server::newConnection, &server, [&] { delete server.nextPendingConnection(); });
     const auto clients = clientsOf(server, 2);
     settle();
     for (const PlainSocket& client : clients)
-        trace("client sees", endOf(client));
+        Trace{"client sees", endOf(client)};
 });
 
 const Scenario closeInSlot("close_the_server_in_its_slot", [] {
     Server server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     Object::connect(&server, &Server::newConnection, &server, [&] { server.close(); });
     const auto clients = clientsOf(server, 3);
     settle();
-    trace("listening", server.isListening(), "pending", server.hasPendingConnections());
+    Trace{"listening", server.isListening(), "pending", server.hasPendingConnections()};
 });
 
 const Scenario listenAnewInSlot("close_and_listen_in_a_slot", [] {
     Server server;
     server.listen(Address::LocalHost);
     Object::connect(&server, &Server::newConnection, &server, [&] {
-        trace("newConnection");
+        Trace{"newConnection"};
         server.close();
-        trace("listen", server.listen(Address::LocalHost));
+        Trace{"listen", server.listen(Address::LocalHost)};
     });
     clientsOf(server, 1);
     settle();
@@ -414,7 +443,7 @@ const Scenario nestedLoopInSlot("nested_loop_in_a_slot", [] {
     std::vector<PlainSocket> clients;
     int depth = 0;
     Object::connect(&server, &Server::newConnection, &server, [&] {
-        trace("depth", ++depth);
+        Trace{"depth", ++depth};
         if (depth == 1) {
             clients.push_back(PlainSocket::connectedTo(server.serverPort()));
             settle();
@@ -423,7 +452,7 @@ const Scenario nestedLoopInSlot("nested_loop_in_a_slot", [] {
     });
     clients.push_back(PlainSocket::connectedTo(server.serverPort()));
     settle();
-    trace("taken", takeAll(server));
+    Trace{"taken", takeAll(server)};
 });
 
 } // namespace

@@ -19,8 +19,10 @@ struct Waiting {
     void waits(int msec) {
         bool timedOut = true;
         const bool answer = server.waitForNewConnection(msec, &timedOut);
-        trace("wait", answer, "timed out", timedOut, "pending", server.hasPendingConnections(), "error",
-              server.serverError());
+        Trace{"wait",      answer,
+              "timed out", timedOut,
+              "pending",   server.hasPendingConnections(),
+              "error",     server.serverError()};
     }
     void knocks() { clients.push_back(PlainSocket::connectedTo(server.serverPort())); }
 
@@ -32,21 +34,21 @@ const Scenario notListening("wait_without_listening", [] {
     Server server;
     for (const bool before : {false, true}) {
         bool timedOut = before;
-        trace("wait", server.waitForNewConnection(10, &timedOut), "timed out", timedOut, "error", server.serverError());
+        Trace{"wait", server.waitForNewConnection(10, &timedOut), "timed out", timedOut, "error", server.serverError()};
     }
 });
 
 const Scenario looksOnce("wait_of_no_time", [] {
     Waiting w;
     w.waits(0);
-    trace("by default", w.server.waitForNewConnection());
+    Trace{"by default", w.server.waitForNewConnection()};
 });
 
 const Scenario inVain("wait_in_vain", [] {
     Waiting w;
     const auto began = std::chrono::steady_clock::now();
     w.waits(60);
-    trace("waited", std::chrono::steady_clock::now() - began >= 60ms);
+    Trace{"waited", std::chrono::steady_clock::now() - began >= 60ms};
 });
 
 const Scenario interrupted("wait_that_is_interrupted", [] {
@@ -61,7 +63,7 @@ const Scenario interrupted("wait_that_is_interrupted", [] {
     Waiting w;
     const auto began = std::chrono::steady_clock::now();
     w.waits(100);
-    trace("waited", std::chrono::steady_clock::now() - began >= 100ms);
+    Trace{"waited", std::chrono::steady_clock::now() - began >= 100ms};
     done = true;
     storm.join();
 });
@@ -69,7 +71,7 @@ const Scenario interrupted("wait_that_is_interrupted", [] {
 const Scenario oneClient("wait_with_a_client", [] {
     for (const int msec : {0, 5000, -1, -5}) {
         Waiting w;
-        watch(w.server);
+        const Watch watch(w.server);
         w.knocks();
         w.waits(msec);
     }
@@ -87,12 +89,12 @@ const Scenario clientComes("wait_until_a_client_comes", [] {
 
 const Scenario severalClients("wait_with_three_clients", [] {
     Waiting w;
-    watch(w.server);
+    const Watch watch(w.server);
     for (int i = 0; i != 3; ++i)
         w.knocks();
     w.waits(5000);
     for (int i = 0; i != 3; ++i)
-        trace("next", w.server.nextPendingConnection() != nullptr);
+        Trace{"next", w.server.nextPendingConnection() != nullptr};
 });
 
 const Scenario errorOfEarlierWait("wait_with_a_client_after_one_in_vain", [] {
@@ -111,7 +113,7 @@ const Scenario alreadyPending("wait_with_one_pending", [] {
 
 const Scenario full("wait_with_a_full_queue", [] {
     Waiting w;
-    watch(w.server);
+    const Watch watch(w.server);
     w.server.setMaxPendingConnections(2);
     for (int i = 0; i != 4; ++i)
         w.knocks();
@@ -131,7 +133,7 @@ const Scenario noneAllowed("wait_where_none_is_allowed", [] {
 
 const Scenario noDescriptor("wait_without_a_descriptor_left", [] {
     Waiting w;
-    watch(w.server);
+    const Watch watch(w.server);
     w.knocks();
     const NoDescriptorsLeft now;
     w.waits(5000);
@@ -139,8 +141,9 @@ const Scenario noDescriptor("wait_without_a_descriptor_left", [] {
 
 const Scenario slotTakes("wait_and_a_slot_takes", [] {
     Waiting w;
-    Object::connect(&w.server, &Server::newConnection, &w.server,
-                    [&w] { trace("taken", w.server.nextPendingConnection() != nullptr); });
+    Object::connect(&w.server, &Server::newConnection, &w.server, [&w] {
+        Trace{"taken", w.server.nextPendingConnection() != nullptr};
+    });
     w.knocks();
     w.waits(5000);
 });
@@ -159,7 +162,7 @@ const Scenario slotDeletes("wait_and_a_slot_deletes_the_server", [] {
     const PlainSocket client = PlainSocket::connectedTo(server->serverPort());
     bool timedOut = true;
     const bool answer = server->waitForNewConnection(5000, &timedOut);
-    trace("wait", answer, "timed out", timedOut);
+    Trace{"wait", answer, "timed out", timedOut};
 });
 
 const Scenario slotQueuesNothing("wait_and_an_override_queues_nothing", [] {
@@ -167,12 +170,12 @@ const Scenario slotQueuesNothing("wait_and_an_override_queues_nothing", [] {
       protected:
         void incomingConnection(Descriptor descriptor) override { ::close(descriptorOf(descriptor)); }
     } server;
-    watch(server);
+    const Watch watch(server);
     server.listen(Address::LocalHost);
     const PlainSocket client = PlainSocket::connectedTo(server.serverPort());
     bool timedOut = true;
     const bool answer = server.waitForNewConnection(5000, &timedOut);
-    trace("wait", answer, "timed out", timedOut, "pending", server.hasPendingConnections());
+    Trace{"wait", answer, "timed out", timedOut, "pending", server.hasPendingConnections()};
 });
 
 const Scenario whilePaused("wait_while_paused", [] {
@@ -186,28 +189,28 @@ const Scenario nothingElse("wait_runs_nothing_else", [] {
     Waiting w;
     Object context;
     Timer timer;
-    Object::connect(&timer, &Timer::timeout, &context, [] { trace("timer"); });
+    Object::connect(&timer, &Timer::timeout, &context, [] { Trace{"timer"}; });
     timer.setSingleShot(true);
     timer.start(1ms);
-    Object::connect(&w.server, &Server::newConnection, &context, [] { trace("direct slot"); });
+    Object::connect(&w.server, &Server::newConnection, &context, [] { Trace{"direct slot"}; });
     Object::connect(
-        &w.server, &Server::newConnection, &context, [] { trace("queued slot"); }, Queued);
-    postTo(context, [] { trace("posted"); });
+        &w.server, &Server::newConnection, &context, [] { Trace{"queued slot"}; }, Queued);
+    postTo(context, [] { Trace{"posted"}; });
     w.waits(20);
     w.knocks();
     w.waits(5000);
-    trace("the loop");
+    Trace{"the loop"};
     settle();
 });
 
 const Scenario plainThread("wait_in_a_plain_thread", [] {
     std::thread([] {
         Waiting w;
-        watch(w.server);
+        const Watch watch(w.server);
         w.knocks();
         w.waits(5000);
         const Socket* const taken = w.server.nextPendingConnection();
-        trace("state", taken->state(), "same thread", taken->thread() == w.server.thread());
+        Trace{"state", taken->state(), "same thread", taken->thread() == w.server.thread()};
     }).join();
 });
 

@@ -2,6 +2,7 @@
 
 // What the scenarios need, in Halyard's words. The other half of this is ../qt/dialect.h.
 
+#include <halyard/core/event.h>
 #include <halyard/core/event_loop.h>
 #include <halyard/core/log.h>
 #include <halyard/core/object.h>
@@ -10,8 +11,11 @@
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
 
+#include <any>
 #include <chrono>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -71,12 +75,62 @@ void postTo(Object& context, F task) {
     context.loop()->post(std::move(task));
 }
 
+inline bool isConnected(const halyard::Connection& connection) { return connection.isConnected(); }
+
+class Loop {
+  public:
+    int exec() { return halyard::EventLoop::current()->exec(); }
+    void exit(int code) { halyard::EventLoop::current()->exit(code); }
+};
+
+// --- events ---
+
+inline int numberOf(const halyard::Event& event) { return event.type() - halyard::Event::User; }
+inline void postEvent(Object& receiver, int number) {
+    Object::postEvent(&receiver, std::make_unique<halyard::Event>(halyard::Event::User + number));
+}
+inline bool sendEvent(Object& receiver, int number) {
+    halyard::Event event(halyard::Event::User + number);
+    return Object::sendEvent(&receiver, event);
+}
+
+/// Has what an object may override.
+class Listener : public Object {
+  protected:
+    virtual void timer(int) {}
+    virtual void child(bool) {}
+    virtual void custom(int) {}
+    virtual bool filters(Object*, int) { return false; }
+
+  private:
+    void timerEvent(halyard::TimerEvent& event) override { timer(event.timerId()); }
+    void childEvent(halyard::ChildEvent& event) override { child(event.added()); }
+    void customEvent(halyard::Event& event) override { custom(numberOf(event)); }
+    bool eventFilter(Object* watched, halyard::Event& event) override { return filters(watched, numberOf(event)); }
+};
+
+inline bool setProperty(Object& object, const char* name, int value) { return object.setProperty(name, value); }
+inline int property(const Object& object, const char* name) {
+    const std::any value = object.property(name);
+    return value.has_value() ? std::any_cast<int>(value) : 0;
+}
+
+inline void preciseStart(Timer& timer, std::chrono::milliseconds interval) { timer.start(interval); }
+inline auto milliseconds(std::chrono::milliseconds value) { return value.count(); }
+
 // --- sockets ---
 
 inline int descriptorOf(int descriptor) { return descriptor; }
 
 inline std::optional<int> option(const Socket& socket, halyard::SocketOption which) {
     return socket.socketOption(which);
+}
+
+inline std::string peek(Socket& socket, std::size_t atMost) { return std::string(socket.peek().substr(0, atMost)); }
+
+inline std::int64_t readInto(Socket& socket, std::size_t atMost) {
+    std::string buffer(atMost, '\0');
+    return socket.read(std::as_writable_bytes(std::span(buffer)));
 }
 
 } // namespace compare

@@ -120,6 +120,55 @@ void postTo(Object& context, F task) {
     QMetaObject::invokeMethod(&context, std::move(task), Qt::QueuedConnection);
 }
 
+inline bool isConnected(const QMetaObject::Connection& connection) { return static_cast<bool>(connection); }
+
+class Loop {
+  public:
+    int exec() { return loop_.exec(); }
+    void exit(int code) { loop_.exit(code); }
+
+  private:
+    QEventLoop loop_;
+};
+
+// --- events ---
+
+inline int numberOf(const QEvent& event) { return event.type() - QEvent::User; }
+inline void postEvent(QObject& receiver, int number) {
+    QCoreApplication::postEvent(&receiver, new QEvent(static_cast<QEvent::Type>(QEvent::User + number)));
+}
+inline bool sendEvent(QObject& receiver, int number) {
+    QEvent event(static_cast<QEvent::Type>(QEvent::User + number));
+    return QCoreApplication::sendEvent(&receiver, &event);
+}
+
+/// Has what an object may override.
+class Listener : public QObject {
+  protected:
+    virtual void timer(int) {}
+    virtual void child(bool) {}
+    virtual void custom(int) {}
+    virtual bool filters(QObject*, int) { return false; }
+
+  private:
+    void timerEvent(QTimerEvent* event) override { timer(event->timerId()); }
+    void childEvent(QChildEvent* event) override {
+        if (!event->polished()) // it is for widgets
+            child(event->added());
+    }
+    void customEvent(QEvent* event) override { custom(numberOf(*event)); }
+    bool eventFilter(QObject* watched, QEvent* event) override { return filters(watched, numberOf(*event)); }
+};
+
+inline bool setProperty(QObject& object, const char* name, int value) { return object.setProperty(name, value); }
+inline int property(const QObject& object, const char* name) { return object.property(name).toInt(); }
+
+inline void preciseStart(QTimer& timer, std::chrono::milliseconds interval) {
+    timer.setTimerType(Qt::PreciseTimer);
+    timer.start(interval);
+}
+inline int milliseconds(int value) { return value; }
+
 // --- sockets ---
 
 inline int descriptorOf(qintptr descriptor) { return static_cast<int>(descriptor); }
@@ -127,6 +176,13 @@ inline int descriptorOf(qintptr descriptor) { return static_cast<int>(descriptor
 inline std::optional<int> option(const QTcpSocket& socket, QAbstractSocket::SocketOption which) {
     const QVariant value = const_cast<QTcpSocket&>(socket).socketOption(which);
     return value.isValid() ? std::optional(value.toInt()) : std::nullopt;
+}
+
+inline std::string peek(QTcpSocket& socket, qint64 atMost) { return socket.peek(atMost).toStdString(); }
+
+inline std::int64_t readInto(QTcpSocket& socket, qint64 atMost) {
+    std::string buffer(static_cast<std::size_t>(atMost), '\0');
+    return socket.read(buffer.data(), atMost);
 }
 
 } // namespace compare
