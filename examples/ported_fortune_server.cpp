@@ -42,7 +42,6 @@ class FortuneServer : public Object {
 int main(int argc, char** argv) {
     EventLoop loop;
     FortuneServer server;
-    if (!server.listen(static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0)))
-        return 1;
-    return loop.exec();
+    const auto port = static_cast<std::uint16_t>(argc > 1 ? std::strtol(argv[1], nullptr, 10) : 0);
+    return server.listen(port) ? loop.exec() : 1;
 }

@@ -247,7 +247,7 @@ class Mortal : public Object {
   public:
     Mortal(const char* name, Object* parent) : Object(parent), name_(name) {
         Object::connect(this, &Object::destroyed, this, [name] { Trace{name, "itself"}; });
-        Object::connect(this, &Object::destroyed, [this, name] { Trace{name, "destroyed"}; });
+        Object::connect(this, &Object::destroyed, [name] { Trace{name, "destroyed"}; });
     }
     ~Mortal() override { Trace{name_, "destructor"}; }
 

@@ -1,6 +1,7 @@
 // What goes through a socket: reading, writing, waiting; its options, and descriptors that it is given.
 #include "scenario.h"
 
+#include <cstdint>
 #include <string>
 #include <thread>
 
@@ -102,7 +103,8 @@ const Scenario limited("read_buffer_limit", [] {
     pair.socket.setReadBufferSize(256);
     pair.peer.send(std::string(512, 'x'));
     settle();
-    for (const int limit : {384, 1024, 0}) {
+    constexpr std::uint16_t limits[]{384, 1024, 0}; // any signedness will do
+    for (const auto limit : limits) {
         Trace{"available", pair.socket.bytesAvailable()};
         pair.socket.setReadBufferSize(limit);
         settle();

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
-readonly CHECKS=(format headers layers refusals werror tidy install asan tsan)
+readonly CHECKS=(format headers layers refusals werror tidy install qt asan tsan)
 
 # What a check needs beyond what the tests need.
 needs_of_check() {
@@ -11,6 +11,7 @@ needs_of_check() {
     refusals) echo g++ clang++ ;;
     werror) echo g++ clang++ ;;
     tidy) echo clang++ clang-tidy ;;
+    qt) echo g++ qt ;;
     asan) echo g++ address undefined ;;
     tsan) echo g++ thread ;;
     esac
@@ -55,6 +56,15 @@ check_tidy() {
 check_install() {
     configure build-install --libdir=lib -Ddefault_library=both -Dtests=disabled -Dtools=enabled -Dexamples=false
     tests/install/run build-install
+}
+
+# The programs alone are built, where their library is built anyway.
+check_qt() {
+    configure_strict_gcc
+    # It may have been configured before Qt was installed.
+    grep -q qt_compare_qt "$strict_gcc/build.ninja" || meson setup --reconfigure "$strict_gcc"
+    build "$strict_gcc" qt_compare_qt qt_compare_halyard qt_fortune_server
+    meson test -C "$strict_gcc" --no-rebuild --print-errorlogs --suite qt_compare
 }
 
 check_asan() {

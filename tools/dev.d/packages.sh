@@ -42,7 +42,7 @@ is_there() {
     compiler) builds_program ;;
     address | undefined | thread) builds_program "-fsanitize=$1" ;;
     libuv | spdlog) pkg-config --exists "$1" ;;
-    qt) pkg-config --exists Qt6Core ;;
+    qt) pkg-config --exists Qt6Core Qt6Network ;;
     boost) finds_header boost/signals2.hpp ;;
     sigcpp) pkg-config --exists sigc++-3.0 || pkg-config --exists sigc++-2.0 ;;
     asio) finds_header asio.hpp ;;

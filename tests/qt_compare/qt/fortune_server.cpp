@@ -40,7 +40,6 @@ class FortuneServer : public QObject {
 int main(int argc, char** argv) {
     QCoreApplication application(argc, argv);
     FortuneServer server;
-    if (!server.listen(static_cast<quint16>(argc > 1 ? std::atoi(argv[1]) : 0)))
-        return 1;
-    return application.exec();
+    const auto port = static_cast<quint16>(argc > 1 ? std::strtol(argv[1], nullptr, 10) : 0);
+    return server.listen(port) ? application.exec() : 1;
 }
