@@ -62,6 +62,12 @@ const Scenario addressesToListenAt("listen_at_each_kind_of_address", [] {
     }
 });
 
+const Scenario addressTexts("addresses_from_text", [] {
+    for (const char* const from : {"127.0.0.1", " 127.0.0.1", "127.1", "010.0.0.1", "256.0.0.1", "1.2.3", "::1",
+                                   "::FFFF:1.2.3.4", "[::1]", "localhost", ""})
+        Trace{"from", from, Address(from)};
+});
+
 /// Clients of both families knock.
 void whoGetsIn(const Address& where) {
     Server server;

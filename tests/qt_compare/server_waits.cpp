@@ -214,4 +214,36 @@ const Scenario plainThread("wait_in_a_plain_thread", [] {
     }).join();
 });
 
+/// A thread that never runs a loop: it waits until it is told to, and then for a client.
+class WaitingThread : public Thread {
+  public:
+    explicit WaitingThread(Server& server) : server_(server) {}
+    ~WaitingThread() override { wait(); }
+    void goOn() { told_ = true; }
+
+  private:
+    void run() override {
+        while (!told_)
+            std::this_thread::yield();
+        Trace{"wait", server_.waitForNewConnection(5000)};
+        const Socket* const taken = server_.nextPendingConnection();
+        Trace{"same thread", taken != nullptr && taken->thread() == this};
+        server_.close();
+    }
+
+    Server& server_;
+    std::atomic<bool> told_ = false;
+};
+
+const Scenario movedThere("wait_in_a_thread_that_the_server_moved_to", [] {
+    Server server;
+    server.listen(Address::LocalHost);
+    const PlainSocket client = PlainSocket::connectedTo(server.serverPort());
+    WaitingThread thread(server);
+    thread.start();
+    server.moveToThread(&thread);
+    Trace{"moved", server.thread() == &thread};
+    thread.goOn();
+});
+
 } // namespace

@@ -384,6 +384,7 @@ const Scenario twiceAdopted("descriptor_while_connected", [] {
     const Watch watch(pair.socket);
     Trace{"set", pair.socket.setSocketDescriptor(other)};
     Trace{"state", pair.socket.state(), "same", pair.socket.socketDescriptor() == other};
+    Trace{"the old peer sees", endOf(pair.peer, 100ms), "the new one", endOf(client, 30ms)};
 });
 
 } // namespace
