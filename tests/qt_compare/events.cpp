@@ -1,7 +1,9 @@
 // Loops, timers and events.
 #include "scenario.h"
 
+#include <algorithm>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -229,6 +231,27 @@ const Scenario byNumber("timers_by_number", [] {
     object.killTimer(second);
     settle();
     Trace{"negative", object.startTimer(-1ms) > 0};
+});
+
+/// Tells which of its timers goes off, and ends that.
+class Clock : public Listener {
+  public:
+    void starts(std::chrono::milliseconds interval) { ids_.push_back(startTimer(interval)); }
+
+  private:
+    void timer(int id) override {
+        Trace{"timer", std::find(ids_.begin(), ids_.end(), id) - ids_.begin()};
+        killTimer(id);
+    }
+    std::vector<int> ids_;
+};
+
+const Scenario byNumberInOrder("timers_by_number_in_order", [] {
+    Clock clock;
+    for (const auto interval : {8ms, 4ms, 4ms, 1ms})
+        clock.starts(interval);
+    std::this_thread::sleep_for(30ms);
+    settle();
 });
 
 const Scenario deadContext("single_shot_and_a_dead_context", [] {

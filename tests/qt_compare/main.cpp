@@ -1,6 +1,7 @@
 // PROGRAM [SCENARIO...]: runs these scenarios, or all, and writes what each of them sees.
 #include "scenario.h"
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <span>

@@ -36,9 +36,7 @@ template <class T>
 using Guarded = halyard::Pointer<T>;
 
 inline constexpr State stateUnconnected = State::Unconnected;
-inline constexpr State stateConnecting = State::Connecting;
 inline constexpr State stateConnected = State::Connected;
-inline constexpr State stateClosing = State::Closing;
 inline constexpr auto Queued = halyard::ConnectionType::Queued;
 inline constexpr auto Unique = halyard::ConnectionType::Unique;
 inline constexpr auto SingleShot = halyard::ConnectionType::SingleShot;

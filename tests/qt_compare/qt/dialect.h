@@ -36,9 +36,7 @@ template <class T>
 using Guarded = QPointer<T>;
 
 inline constexpr State stateUnconnected = QAbstractSocket::UnconnectedState;
-inline constexpr State stateConnecting = QAbstractSocket::ConnectingState;
 inline constexpr State stateConnected = QAbstractSocket::ConnectedState;
-inline constexpr State stateClosing = QAbstractSocket::ClosingState;
 inline constexpr auto Queued = Qt::QueuedConnection;
 inline constexpr auto Unique = Qt::UniqueConnection;
 inline constexpr auto SingleShot = Qt::SingleShotConnection;
