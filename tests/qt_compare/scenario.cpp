@@ -93,6 +93,12 @@ NoDescriptorsLeft::NoDescriptorsLeft() {
 
 NoDescriptorsLeft::~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
 
+RefusingPort::RefusingPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const sockaddr_in name = PlainSocket::loopback(0);
+    if (::bind(socket_.descriptor(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
+        Trace{"cannot bind"};
+}
+
 SilentPort::SilentPort() {
     const sockaddr_in name = PlainSocket::loopback(port());
     for (bool full = false; !full;) {

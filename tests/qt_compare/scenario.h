@@ -95,6 +95,16 @@ class NoDescriptorsLeft {
     rlimit before_{};
 };
 
+/// A port at which nobody listens, because somebody is bound to it.
+class RefusingPort {
+  public:
+    RefusingPort();
+    std::uint16_t port() const { return socket_.port(); }
+
+  private:
+    PlainSocket socket_;
+};
+
 /// A listener that answers nobody: its backlog is full.
 class SilentPort {
   public:

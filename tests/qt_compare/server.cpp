@@ -194,6 +194,52 @@ const Scenario destroyWithConnection("destroy_a_server_with_a_connection", [] {
     Trace{"client sees", endOf(client)};
 });
 
+// --- proxies ---
+
+const Scenario freshProxy("proxy_of_a_fresh_server", [] {
+    Server server;
+    Trace{"default", typeOf(server.proxy()) == proxyDefault};
+    server.setProxy(proxyAt(proxyHttp, 1));
+    Trace{"set", typeOf(server.proxy()) == proxyHttp};
+    Trace{"application's", typeOf(Proxy::applicationProxy()) == proxyNone};
+});
+
+const Scenario proxyAndLoopback("proxy_and_a_loopback_address", [] {
+    Server server;
+    server.setProxy(proxyAt(proxyHttp, 1));
+    Trace{"listen", server.listen(Address("127.0.0.5"))};
+    traceState(server);
+});
+
+const Scenario httpProxy("http_proxy", [] {
+    for (const bool own : {true, false}) {
+        Server server;
+        if (own)
+            server.setProxy(proxyAt(proxyHttp, 1));
+        else
+            Proxy::setApplicationProxy(proxyAt(proxyHttp, 1));
+        Trace{"listen", server.listen(Address::Any)};
+        traceState(server);
+        Trace{"descriptor", server.socketDescriptor() >= 0};
+        server.setProxy(proxyAt(proxyNone, 0));
+        Trace{"directly", server.listen(Address::Any)};
+    }
+});
+
+const Scenario socksProxy("socks_proxy_that_is_not_there", [] {
+    const RefusingPort nobody;
+    Server server;
+    server.setProxy(proxyAt(proxySocks5, nobody.port()));
+    Trace{"listen", server.listen(Address::Any)};
+    traceState(server);
+    Socket socket;
+    socket.setProxy(proxyAt(proxySocks5, nobody.port()));
+    const Watch watch(socket);
+    socket.connectToHost(Address::LocalHost, nobody.port());
+    pumpUntil([&] { return socket.state() == stateUnconnected; });
+    Trace{"error", socket.error()};
+});
+
 // --- descriptors ---
 
 const Scenario givenListener("descriptor_that_listens", [] {

@@ -136,7 +136,7 @@ const Scenario noDescriptor("wait_without_a_descriptor_left", [] {
     const Watch watch(w.server);
     w.knocks();
     const NoDescriptorsLeft now;
-    w.waits(5000);
+    w.waits(50);
 });
 
 const Scenario slotTakes("wait_and_a_slot_takes", [] {

@@ -3,10 +3,6 @@
 
 #include <memory>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 namespace {
 
 using namespace compare;
@@ -16,20 +12,6 @@ void traceState(const Socket& socket) {
     Trace{"peer", socket.peerAddress(), "name", text(socket.peerName()), "port", socket.peerPort() != 0};
     Trace{"at", socket.localAddress(), "port", socket.localPort() != 0};
 }
-
-/// A port at which nobody listens, because somebody is bound to it.
-class RefusingPort {
-  public:
-    RefusingPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        const sockaddr_in name = PlainSocket::loopback(0);
-        if (::bind(socket_.descriptor(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
-            Trace{"cannot bind"};
-    }
-    std::uint16_t port() const { return socket_.port(); }
-
-  private:
-    PlainSocket socket_;
-};
 
 bool pumpTo(const Socket& socket, State state) {
     return pumpUntil([&] { return socket.state() == state; });

@@ -219,15 +219,10 @@ const Scenario waitConnected("wait_for_connected", [] {
 });
 
 const Scenario waitRefused("wait_for_connected_and_be_refused", [] {
-    std::uint16_t port = 0;
-    {
-        Server server;
-        server.listen(Address::LocalHost);
-        port = server.serverPort();
-    }
+    const RefusingPort nobody;
     Socket socket;
     const Watch watch(socket);
-    socket.connectToHost(Address::LocalHost, port);
+    socket.connectToHost(Address::LocalHost, nobody.port());
     Trace{"wait", socket.waitForConnected(5000), "error", socket.error()};
 });
 

@@ -8,6 +8,7 @@
 #include <halyard/core/object.h>
 #include <halyard/core/thread.h>
 #include <halyard/core/timer.h>
+#include <halyard/net/network_proxy.h>
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
 
@@ -25,6 +26,7 @@ using Object = halyard::Object;
 using Server = halyard::TcpServer;
 using Socket = halyard::TcpSocket;
 using Address = halyard::HostAddress;
+using Proxy = halyard::NetworkProxy;
 using Timer = halyard::Timer;
 using Thread = halyard::Thread;
 using Bytes = std::string;
@@ -37,6 +39,10 @@ using Guarded = halyard::Pointer<T>;
 
 inline constexpr State stateUnconnected = State::Unconnected;
 inline constexpr State stateConnected = State::Connected;
+inline constexpr auto proxyDefault = Proxy::Default;
+inline constexpr auto proxyNone = Proxy::None;
+inline constexpr auto proxySocks5 = Proxy::Socks5;
+inline constexpr auto proxyHttp = Proxy::Http;
 inline constexpr auto Queued = halyard::ConnectionType::Queued;
 inline constexpr auto Unique = halyard::ConnectionType::Unique;
 inline constexpr auto SingleShot = halyard::ConnectionType::SingleShot;
@@ -123,6 +129,9 @@ inline int descriptorOf(int descriptor) { return descriptor; }
 inline std::optional<int> option(const Socket& socket, halyard::SocketOption which) {
     return socket.socketOption(which);
 }
+
+inline Proxy proxyAt(Proxy::Type type, std::uint16_t port) { return {type, "127.0.0.1", port, {}, {}}; }
+inline Proxy::Type typeOf(const Proxy& proxy) { return proxy.type; }
 
 inline std::string peek(Socket& socket, std::size_t atMost) { return std::string(socket.peek().substr(0, atMost)); }
 

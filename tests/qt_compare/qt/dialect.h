@@ -6,6 +6,7 @@
 #include <QEvent>
 #include <QEventLoop>
 #include <QHostAddress>
+#include <QNetworkProxy>
 #include <QPointer>
 #include <QTcpServer>
 #include <QTcpSocket>
@@ -25,6 +26,7 @@ using Object = QObject;
 using Server = QTcpServer;
 using Socket = QTcpSocket;
 using Address = QHostAddress;
+using Proxy = QNetworkProxy;
 using Timer = QTimer;
 using Thread = QThread;
 using Bytes = QByteArray;
@@ -37,6 +39,10 @@ using Guarded = QPointer<T>;
 
 inline constexpr State stateUnconnected = QAbstractSocket::UnconnectedState;
 inline constexpr State stateConnected = QAbstractSocket::ConnectedState;
+inline constexpr auto proxyDefault = QNetworkProxy::DefaultProxy;
+inline constexpr auto proxyNone = QNetworkProxy::NoProxy;
+inline constexpr auto proxySocks5 = QNetworkProxy::Socks5Proxy;
+inline constexpr auto proxyHttp = QNetworkProxy::HttpProxy;
 inline constexpr auto Queued = Qt::QueuedConnection;
 inline constexpr auto Unique = Qt::UniqueConnection;
 inline constexpr auto SingleShot = Qt::SingleShotConnection;
@@ -175,6 +181,9 @@ inline std::optional<int> option(const QTcpSocket& socket, QAbstractSocket::Sock
     const QVariant value = const_cast<QTcpSocket&>(socket).socketOption(which);
     return value.isValid() ? std::optional(value.toInt()) : std::nullopt;
 }
+
+inline Proxy proxyAt(QNetworkProxy::ProxyType type, std::uint16_t port) { return Proxy(type, "127.0.0.1", port); }
+inline QNetworkProxy::ProxyType typeOf(const Proxy& proxy) { return proxy.type(); }
 
 inline std::string peek(QTcpSocket& socket, qint64 atMost) { return socket.peek(atMost).toStdString(); }
 
