@@ -66,7 +66,10 @@ class Wanderer : public Object {
             sendMore();
         });
         socket_->readyRead.connect(this, &Wanderer::look);
-        socket_->disconnected.connect(this, [this] { done = true; });
+        socket_->disconnected.connect(this, [this, home = EventLoop::current()] {
+            done = true;
+            home->post([] {}); // to look again
+        });
     }
 
     void start(std::uint16_t port) { socket_->connectToHost(HostAddress::LocalHost, port); }
@@ -142,9 +145,10 @@ TEST_CASE("a socket that has moved while it connects by name connects on its new
     thread.start();
     auto* const socket = new TcpSocket;
     std::atomic<bool> connected = false;
-    socket->connected.connect(socket, [&] {
+    socket->connected.connect(socket, [&, home = EventLoop::current()] {
         CHECK(Thread::current() == &thread);
         connected = true;
+        home->post([] {}); // to look again
         socket->deleteLater();
     });
     socket->connectToHost("localhost", echo.port);
