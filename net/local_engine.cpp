@@ -19,13 +19,13 @@ using namespace std::chrono_literals;
 constexpr auto retryAfter = 20ms;
 
 /// Orders those that replace files in a directory, as long as it lives; where the directory cannot be locked within a
-/// tenth of a second they are not ordered.
+/// second they are not ordered.
 class DirectoryLock {
   public:
     explicit DirectoryLock(std::string path) {
         path.erase(path.rfind('/') + 1); // all of it where there is none
         directory_ = ::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        for (int tries = 0; directory_ >= 0 && ::flock(directory_, LOCK_EX | LOCK_NB) != 0 && tries != 100; ++tries)
+        for (int tries = 0; directory_ >= 0 && ::flock(directory_, LOCK_EX | LOCK_NB) != 0 && tries != 1000; ++tries)
             std::this_thread::sleep_for(1ms);
     }
     DirectoryLock(const DirectoryLock&) = delete;

@@ -21,6 +21,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 using namespace halyard;
@@ -190,6 +192,33 @@ TEST_CASE("of several servers that find the same file left over exactly one list
         CHECK(listening >= 1);
         CHECK(reached == listening);
     }
+}
+
+TEST_CASE("who replaces a left-over file has its directory locked meanwhile, and asks again when it has") {
+    const ScratchDirectory scratch;
+    const std::string path = scratch.file("server");
+    leaveOver(path);
+    const PlainSocket directory(::open(scratch.file("").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    REQUIRE(::flock(directory.descriptor(), LOCK_EX) == 0);
+    std::atomic<bool> begins = false;
+    SocketError error = SocketError::None;
+    std::thread other([&] {
+        LocalServer server;
+        begins = true;
+        server.listen(path);
+        error = server.serverError();
+    });
+    while (!begins) {
+    }
+    const auto end = std::chrono::steady_clock::now() + 20ms; // much less than it waits
+    while (std::chrono::steady_clock::now() < end)
+        std::this_thread::yield();
+    fs::remove(path);
+    const PlainSocket first = listeningAt(path);
+    ::flock(directory.descriptor(), LOCK_UN);
+    other.join();
+    CHECK(error == SocketError::AddressInUse);
+    const PlainSocket client = connectedTo(path);
 }
 
 TEST_CASE("the file is removed at close, if it still is the one that the server made") {

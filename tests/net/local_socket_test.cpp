@@ -228,12 +228,18 @@ TEST_CASE("a local socket that moves while it tries to connect connects on its n
     thread.start();
     auto* const socket = new LocalSocket;
     std::atomic<bool> connected = false;
-    socket->connected.connect(socket, [&] {
+    socket->connected.connect([&] { // without a receiver: it runs wherever it is emitted
         connected = Thread::current() == &thread;
         socket->deleteLater();
     });
     socket->connectToServer(path);
     REQUIRE(socket->moveToThread(&thread));
+    // It tries there too before there is room.
+    std::atomic<int> turns = 0;
+    for (int i = 1; i != 4; ++i) {
+        thread.eventLoop()->post([&] { ++turns; });
+        REQUIRE(pumpUntil([&] { return turns == i; }));
+    }
     full.accept();
     CHECK(pumpUntil([&] { return connected.load(); }));
     thread.quit();
