@@ -11,6 +11,15 @@
 
 namespace halyard {
 
+/// Whether a wait has succeeded; the time that was over for one before is no error any more then.
+bool StreamServer::hasFound() {
+    if (!hasPendingConnections())
+        return false;
+    if (error_ == SocketError::SocketTimeout)
+        setError(SocketError::None, {});
+    return true;
+}
+
 bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
     bool timeIsOver = false;
     if (timedOut == nullptr)
@@ -24,7 +33,7 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
         until = WaitClock::after(std::chrono::milliseconds(msec));
     std::optional<SocketEngine::Time> retry; // while the system is exhausted
     for (;;) {
-        if (hasPendingConnections())
+        if (hasFound())
             return true;
         if (!isListening() || !hasRoom())
             return false;
@@ -44,7 +53,7 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
         if (!self)
             return false;
         if (arrivals_ != before)
-            return hasPendingConnections();
+            return hasFound();
         if (pausedByError_ && !isExhausted())
             return false;
         if (!came && next == until) {

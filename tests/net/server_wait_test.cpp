@@ -107,6 +107,8 @@ TEST_CASE("waiting for no time looks once") {
     CHECK_FALSE(server.waitForNewConnection());
     const PlainSocket client = PlainSocket::connectedTo(server.serverPort());
     CHECK(came(Waited(server, 0)));
+    CHECK(server.serverError() == SocketError::None);
+    CHECK(server.errorString().empty());
 }
 
 TEST_CASE("a wait lasts as long as it was told, and says which error that is and where") {

@@ -150,6 +150,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     void engineReady(std::uint32_t ready) override;
 
     bool hasRoom() const;
+    bool hasFound();
     void acceptSome();
     bool acceptFailed(int cause);
     bool isExhausted() const noexcept { return pausedByError_ && retryAfter_.count() != 0; }
