@@ -6,8 +6,8 @@
 #include <logged.h>
 
 #include <array>
-#include <cstring>
 #include <functional>
+#include <system_error>
 #include <utility>
 
 using namespace halyard;
@@ -153,7 +153,7 @@ TEST_CASE("every errno of accept concerns one client, the system or the listener
         server.happens({cause});
         CHECK(server.errors == 1);
         CHECK(server.serverError() == SocketError::SocketResource);
-        CHECK(server.errorString() == std::string("cannot accept at the script: ") + std::strerror(cause));
+        CHECK(server.errorString() == "cannot accept at the script: " + std::generic_category().message(cause));
         CHECK(server.isListening());
         server.script = {guest};
         pass(clock, 100ms);

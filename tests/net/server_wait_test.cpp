@@ -52,8 +52,9 @@ class SignalStorm {
         ticks = 0;
         struct sigaction quiet {};
         quiet.sa_handler = [](int) {
-            if (++ticks == 5 && client >= 0)
-                ::connect(client, reinterpret_cast<const sockaddr*>(&name), sizeof name);
+            if (++ticks == 5 && client >= 0 &&
+                ::connect(client, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
+                ticks = 0; // as soon as it can
         };
         ::sigaction(SIGALRM, &quiet, &before_);
         const itimerval often{{0, 5'000}, {0, 5'000}};
