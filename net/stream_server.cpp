@@ -163,8 +163,10 @@ void StreamServer::acceptSome() {
             return;
         }
         ++arrivals_;
-        if (inErrorEpisode_)
+        if (inErrorEpisode_) {
             endErrorEpisode();
+            setError(SocketError::None, {});
+        }
         incoming_ = accepted;
         peer_ = peer;
         incomingConnection(accepted);

@@ -52,7 +52,7 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
         }
         if (!self)
             return false;
-        if (arrivals_ != before)
+        if (arrivals_ != before || hasPendingConnections()) // a slot of acceptError may queue one too
             return hasFound();
         if (pausedByError_ && !isExhausted())
             return false;

@@ -253,6 +253,17 @@ TEST_CASE("a wait ends after one round, however many come") {
     CHECK(server.announced == 64);
 }
 
+TEST_CASE("a wait finds a connection that a slot of acceptError has queued") {
+    Logged log;
+    for (const int cause : {EMFILE, EINVAL}) {
+        ScriptedServer server;
+        REQUIRE(server.listen());
+        server.acceptError.connect([&](SocketError) { server.queueOne(); });
+        server.come({cause});
+        CHECK(server.waitForNewConnection(-1));
+    }
+}
+
 TEST_CASE("in a slot of acceptError the server may be closed, used and deleted, from the loop and in a wait") {
     Logged log;
     using Slot = void (*)(ScriptedServer * &server);

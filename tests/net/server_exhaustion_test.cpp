@@ -118,6 +118,7 @@ TEST_CASE("without a descriptor left the server says so once, rests, and loses n
     none.giveBackAll();
     CHECK(pumpUntil([&] { return crowded.announced == 3; }));
     CHECK(crowded.errors == 1);
+    CHECK(crowded.server.serverError() == SocketError::None);
 }
 
 TEST_CASE("when descriptors run out again that is another episode, and resumeAccepting tries at once") {
