@@ -32,6 +32,19 @@ bool pumpUntil(Condition condition, std::chrono::milliseconds atMost = patience(
     return true;
 }
 
+/// As pumpUntil(), for what another thread does without waking this one's loop: looks again every few milliseconds.
+template <class Condition>
+bool pumpUntilElsewhere(Condition condition) {
+    EventLoop& loop = *EventLoop::current();
+    const auto end = std::chrono::steady_clock::now() + patience();
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() >= end)
+            return false;
+        loop.processEvents(std::chrono::milliseconds(5));
+    }
+    return true;
+}
+
 /// Runs the loop until it has nothing to do right now: for what must not come.
 inline void pumpIdle(int turns = 10) {
     for (int i = 0; i != turns; ++i)
