@@ -24,7 +24,8 @@ using Pool = detail::CellPool<Cell, &Cell::next>;
 
 } // namespace
 
-void* Task::operator new(std::size_t size) {
+// The one that goes with it is told the size.
+void* Task::operator new(std::size_t size) { // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp)
     if (size <= sizeof(Small))
         return &Pool<Small>::take();
     if (size <= sizeof(Large))
@@ -46,13 +47,13 @@ void Task::operator delete(void* memory, std::size_t size) noexcept {
     else if (size <= sizeof(Large))
         Pool<Large>::giveBack(*static_cast<Large*>(memory));
     else
-        ::operator delete(memory, size);
+        ::operator delete(memory);
 }
 
 void* Task::operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
 
-void Task::operator delete(void* memory, std::size_t size, std::align_val_t alignment) noexcept {
-    ::operator delete(memory, size, alignment);
+void Task::operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+    ::operator delete(memory, alignment);
 }
 
 } // namespace halyard

@@ -8,6 +8,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -591,6 +593,41 @@ TEST_CASE("a queued slot without an executor to queue it is refused with a sente
           std::vector<std::string>(2, "connect: a queued slot needs a receiver on a thread with a loop"));
     CHECK(s.connectionCount() == 0);
     CHECK(s.connect(&listener, &Listener::hear).isConnected());
+}
+
+TEST_CASE("what a queued call keeps may be of any size and alignment") {
+    ManualExecutor executor;
+    struct alignas(64) Aligned {
+        int value = 0;
+    };
+    struct Large {
+        std::array<int, 100> values{};
+    };
+    Signal<Aligned> aligned;
+    Signal<Large> large;
+    Signal<std::string, std::string> texts;
+    Listener listener;
+    int seen = 0;
+    const auto look = [&](const Aligned& argument) {
+        CHECK(reinterpret_cast<std::uintptr_t>(&argument) % alignof(Aligned) == 0);
+        seen += argument.value;
+    };
+    aligned.connect(&listener, look, queued);
+    const auto add = [&](const Large& argument) { seen += argument.values.back(); };
+    large.connect(&listener, add, queued);
+    const auto count = [&](const std::string& a, const std::string& b) {
+        seen += static_cast<int>(a.size() + b.size());
+    };
+    texts.connect(&listener, count, queued);
+    for (int i = 0; i != 200; ++i) {
+        aligned(Aligned{1});
+        Large argument;
+        argument.values.back() = 1;
+        large(argument);
+        texts("12345678901234567890", "x");
+    }
+    executor.run();
+    CHECK(seen == 200 * 23);
 }
 
 TEST_CASE("a signal whose arguments can be neither copied nor moved is heard on its own thread") {

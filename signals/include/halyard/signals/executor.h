@@ -27,7 +27,7 @@ class HALYARD_API Task {
     // Queued calls come and go by the million, made on one thread and gone on another: their memory is kept, and
     // travels between threads by many at once. What does not fit, or wants more alignment than any basic type, is the
     // heap's.
-    static void* operator new(std::size_t size);
+    static void* operator new(std::size_t size); // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp): it has one below
     static void* operator new(std::size_t size, std::align_val_t alignment);
     static void* operator new(std::size_t size, const std::nothrow_t&) noexcept;
     static void operator delete(void* memory, std::size_t size) noexcept;
