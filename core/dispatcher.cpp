@@ -37,7 +37,7 @@ void Dispatcher::deleteAll() noexcept {
 
 void Dispatcher::dropTasks() noexcept {
     for (takeInbox(); tasks_ != nullptr; takeInbox()) {
-        const std::unique_ptr<Task> dropped(std::exchange(tasks_, tasks_->next));
+        const std::unique_ptr<Runnable> dropped(std::exchange(tasks_, tasks_->next));
         if (tasks_ == nullptr)
             tasksEnd_ = &tasks_;
         ++tasksBegun_;
@@ -103,7 +103,7 @@ bool Dispatcher::runTasks() {
     const std::uint64_t last = tasksTaken_;
     const bool any = tasks_ != nullptr;
     while (tasksBegun_ < last && tasks_ != nullptr) {
-        const std::unique_ptr<Task> task(std::exchange(tasks_, tasks_->next));
+        const std::unique_ptr<Runnable> task(std::exchange(tasks_, tasks_->next));
         if (tasks_ == nullptr)
             tasksEnd_ = &tasks_;
         ++tasksBegun_;
@@ -143,11 +143,11 @@ void Dispatcher::callSlotWaiters() noexcept {
 
 // --- what there is to do ---
 
-std::unique_ptr<Task> Dispatcher::post(std::unique_ptr<Task> task) {
+std::unique_ptr<Runnable> Dispatcher::post(std::unique_ptr<Runnable> task) {
     if (closed_)
         return task;
-    Task* const added = task.release();
-    Task* first = inbox_.load(std::memory_order_relaxed);
+    Runnable* const added = task.release();
+    Runnable* first = inbox_.load(std::memory_order_relaxed);
     do {
         added->next = first;
     } while (!inbox_.compare_exchange_weak(first, added, std::memory_order_seq_cst, std::memory_order_relaxed));
@@ -160,14 +160,14 @@ std::unique_ptr<Task> Dispatcher::post(std::unique_ptr<Task> task) {
 
 void Dispatcher::moveTasks(Executor& other) {
     takeInbox();
-    Task** place = &tasks_;
+    Runnable** place = &tasks_;
     while (*place != nullptr) {
-        Task& each = **place;
+        Runnable& each = **place;
         const Tracked* const receiver = each.receiver();
-        std::unique_ptr<Task> moved;
+        std::unique_ptr<Runnable> moved;
         if (receiver != nullptr && receiver->executor() == &other) {
             *place = each.next;
-            moved = other.post(std::unique_ptr<Task>(&each));
+            moved = other.post(std::unique_ptr<Runnable>(&each));
             if (moved == nullptr) {
                 ++tasksBegun_; // a turn that counts on it ends early, and the next one does the rest
                 continue;
@@ -182,11 +182,11 @@ void Dispatcher::moveTasks(Executor& other) {
 void Dispatcher::takeInbox() noexcept {
     if (inbox_.load(std::memory_order_relaxed) == nullptr)
         return;
-    Task* last = inbox_.exchange(nullptr, std::memory_order_acquire);
-    Task* first = nullptr;
-    Task** const end = &last->next;
+    Runnable* last = inbox_.exchange(nullptr, std::memory_order_acquire);
+    Runnable* first = nullptr;
+    Runnable** const end = &last->next;
     while (last != nullptr) {
-        Task* const before = std::exchange(last->next, first);
+        Runnable* const before = std::exchange(last->next, first);
         first = last;
         last = before;
         ++tasksTaken_;

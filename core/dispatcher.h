@@ -93,7 +93,7 @@ class Dispatcher final : public Executor {
     /// The code with which a level that would begin now ends at once.
     std::optional<int> quitAhead() noexcept;
 
-    std::unique_ptr<Task> post(std::unique_ptr<Task> task) override;
+    std::unique_ptr<Runnable> post(std::unique_ptr<Runnable> task) override;
     bool isRunning() const noexcept override { return executing_.load(std::memory_order_relaxed) || hosted_; }
     void moveTasks(Executor& other) override;
     void deleteLater(Object* object);
@@ -164,10 +164,10 @@ class Dispatcher final : public Executor {
     std::atomic<std::size_t> users_ = 0;  ///< those that outlive its thread may go on any
 
     // What there is to do.
-    std::atomic<Task*> inbox_ = nullptr; ///< posted, the last first
-    std::atomic<bool> mayRest_ = true;   ///< unless it dispatches: then it looks into the inbox again before it sleeps
-    Task* tasks_ = nullptr;              ///< taken from the inbox, the first first
-    Task** tasksEnd_ = &tasks_;
+    std::atomic<Runnable*> inbox_ = nullptr; ///< posted, the last first
+    std::atomic<bool> mayRest_ = true; ///< unless it dispatches: then it looks into the inbox again before it sleeps
+    Runnable* tasks_ = nullptr;        ///< taken from the inbox, the first first
+    Runnable** tasksEnd_ = &tasks_;
     std::uint64_t tasksTaken_ = 0;
     std::uint64_t tasksBegun_ = 0;
     Dispatchable* ready_ = nullptr;

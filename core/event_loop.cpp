@@ -124,7 +124,7 @@ EventLoop::~EventLoop() {
     dispatcher_.removeUser();
 }
 
-void EventLoop::postTask(std::unique_ptr<Task> task) { dispatcher_.post(std::move(task)); }
+void EventLoop::postTask(std::unique_ptr<Runnable> task) { dispatcher_.post(std::move(task)); }
 
 EventLoop* EventLoop::current() { return ThreadLoops::ofThisThread().first().facade(); }
 

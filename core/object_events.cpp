@@ -20,7 +20,7 @@ bool refuse(std::string_view sentence) {
 } // namespace
 
 /// An event on its way, which moves with its receiver.
-class Object::PostedEvent final : public Task {
+class Object::PostedEvent final : public Runnable {
   public:
     PostedEvent(Address& address, std::unique_ptr<Event> event) noexcept
         : address_(&address), event_(std::move(event)) {

@@ -13,7 +13,7 @@
 namespace halyard {
 
 /// Runs on the new thread before anything that is queued for the objects: what they have in a loop joins that one.
-class Object::Arrival final : public Task {
+class Object::Arrival final : public Runnable {
   public:
     Arrival() = default;
     Arrival(const Arrival&) = delete;
@@ -71,7 +71,7 @@ bool Object::moveToThread(Thread* thread) {
     auto arrival = std::make_unique<Arrival>();
     depart(all, *arrival);
     // Once they have moved they are the other thread's, and may be gone.
-    std::unique_ptr<Task> refused = moveTo(*there, all, std::move(arrival));
+    std::unique_ptr<Runnable> refused = moveTo(*there, all, std::move(arrival));
     if (refused == nullptr)
         return true;
     refused->run(); // which brings them back into this loop

@@ -34,7 +34,7 @@ void UnixSignalHandle::close() noexcept {
 
 namespace {
 
-class CloseHandle final : public Task {
+class CloseHandle final : public Runnable {
   public:
     explicit CloseHandle(UnixSignalHandle& handle) noexcept : handle_(handle) {}
     void run() override { handle_.close(); }

@@ -78,7 +78,7 @@ class SignalsBlocked {
 } // namespace
 
 /// Goes through the loop of who asked.
-struct HostQuery::Answered final : Task {
+struct HostQuery::Answered final : Runnable {
     explicit Answered(std::shared_ptr<HostQuery> its) noexcept : query(std::move(its)), asker(query->asker_) {}
     void run() override {
         if (const auto answered = std::move(query->answered_))

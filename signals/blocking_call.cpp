@@ -30,9 +30,9 @@ struct Answer {
 };
 
 /// A call whose emission waits until it has run, or was dropped.
-class Awaited final : public Task {
+class Awaited final : public Runnable {
   public:
-    Awaited(std::unique_ptr<Task> call, std::shared_ptr<Answer> answer) noexcept
+    Awaited(std::unique_ptr<Runnable> call, std::shared_ptr<Answer> answer) noexcept
         : call_(std::move(call)), answer_(std::move(answer)) {}
     Awaited(const Awaited&) = delete;
     Awaited& operator=(const Awaited&) = delete;
@@ -48,7 +48,7 @@ class Awaited final : public Task {
     const Tracked* receiver() const noexcept override { return call_->receiver(); }
 
   private:
-    std::unique_ptr<Task> call_;
+    std::unique_ptr<Runnable> call_;
     std::shared_ptr<Answer> answer_;
 };
 
@@ -70,7 +70,7 @@ bool isRunning(const Affinity& thread) noexcept {
 
 } // namespace
 
-void Link::postAndWait(std::unique_ptr<Task> task) {
+void Link::postAndWait(std::unique_ptr<Runnable> task) {
     Affinity& me = Affinity::current();
     Affinity* there = nullptr;
     {

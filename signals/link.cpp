@@ -148,7 +148,7 @@ bool Link::askWhenOver() noexcept {
     if (notice == nullptr)
         return true; // better a cell that is never used again than one that is used too early
     CallsOver* const posted = notice.get();
-    const std::unique_ptr<Task> refused = executor->post(std::move(notice));
+    const std::unique_ptr<Runnable> refused = executor->post(std::move(notice));
     if (refused != nullptr)
         posted->forget();
     return refused == nullptr;
@@ -168,7 +168,7 @@ void Link::callsAreOver() noexcept {
     releaseIfUnused(right, graves);
 }
 
-std::unique_ptr<Task> Link::post(std::unique_ptr<Task> task) {
+std::unique_ptr<Runnable> Link::post(std::unique_ptr<Runnable> task) {
     Graves graves;
     bool tell = false;
     {

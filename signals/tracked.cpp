@@ -45,7 +45,7 @@ void Tracked::clearPointers() noexcept {
         pointers_->leave();
 }
 
-std::unique_ptr<Task> Tracked::post(std::unique_ptr<Task> task) const {
+std::unique_ptr<Runnable> Tracked::post(std::unique_ptr<Runnable> task) const {
     const detail::Section section(Affinity::current()); // the executor cannot go meanwhile, nor the object move
     Executor* const its = executor();
     return its != nullptr ? its->post(std::move(task)) : std::move(task);
@@ -55,8 +55,8 @@ Tracked* Tracked::signalOwner() const noexcept { return detail::Running::callerO
 
 bool Tracked::isEmitting() const noexcept { return detail::Running::isOf(*this); }
 
-std::unique_ptr<Task> Tracked::moveTo(Affinity& thread, std::span<Tracked* const> objects,
-                                      std::unique_ptr<Task> first) noexcept {
+std::unique_ptr<Runnable> Tracked::moveTo(Affinity& thread, std::span<Tracked* const> objects,
+                                          std::unique_ptr<Runnable> first) noexcept {
     Affinity& before = Affinity::current();
     const detail::StoppedWorld world;
     Executor* const to = thread.executor.load();

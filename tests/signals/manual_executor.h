@@ -15,13 +15,13 @@ class ManualExecutor : public halyard::Executor {
     ManualExecutor() : before_(current()) { setCurrent(this); }
     ~ManualExecutor() { setCurrent(before_); }
 
-    std::unique_ptr<halyard::Task> post(std::unique_ptr<halyard::Task> task) override {
+    std::unique_ptr<halyard::Runnable> post(std::unique_ptr<halyard::Runnable> task) override {
         tasks_.push_back(std::move(task));
         return nullptr;
     }
     bool isRunning() const noexcept override { return true; }
     void moveTasks(halyard::Executor& other) override {
-        for (std::unique_ptr<halyard::Task>& each : tasks_)
+        for (std::unique_ptr<halyard::Runnable>& each : tasks_)
             if (const halyard::Tracked* const receiver = each->receiver();
                 receiver != nullptr && receiver->executor() == &other)
                 each = other.post(std::move(each));
@@ -45,7 +45,7 @@ class ManualExecutor : public halyard::Executor {
         runNotices();
         if (tasks_.empty())
             return false;
-        const std::unique_ptr<halyard::Task> task = take();
+        const std::unique_ptr<halyard::Runnable> task = take();
         task->run();
         return true;
     }
@@ -72,15 +72,15 @@ class ManualExecutor : public halyard::Executor {
     void enterThread() { setCurrent(this); }
 
   private:
-    static bool isNotice(const halyard::Task& task) {
+    static bool isNotice(const halyard::Runnable& task) {
         return dynamic_cast<const halyard::detail::CallsOver*>(&task) != nullptr;
     }
-    std::unique_ptr<halyard::Task> take() {
-        std::unique_ptr<halyard::Task> task = std::move(tasks_.front());
+    std::unique_ptr<halyard::Runnable> take() {
+        std::unique_ptr<halyard::Runnable> task = std::move(tasks_.front());
         tasks_.pop_front();
         return task;
     }
 
-    std::deque<std::unique_ptr<halyard::Task>> tasks_;
+    std::deque<std::unique_ptr<halyard::Runnable>> tasks_;
     Executor* before_;
 };

@@ -25,8 +25,8 @@ namespace {
 static_assert(!std::is_copy_constructible_v<Executor> && !std::is_move_constructible_v<Executor>);
 static_assert(std::is_abstract_v<Executor>);
 static_assert(!std::is_destructible_v<Executor>, "an executor is never deleted through its base");
-static_assert(std::is_abstract_v<Task> && std::has_virtual_destructor_v<Task>);
-static_assert(!std::is_copy_constructible_v<Task> && !std::is_move_constructible_v<Task>);
+static_assert(std::is_abstract_v<Runnable> && std::has_virtual_destructor_v<Runnable>);
+static_assert(!std::is_copy_constructible_v<Runnable> && !std::is_move_constructible_v<Runnable>);
 static_assert(noexcept(Executor::current()));
 
 using Ints = std::vector<int>;

@@ -38,7 +38,7 @@ struct Listener : Tracked {
         detail::Affinity* there = nullptr;
         worker.call([&] { there = &detail::Affinity::current(); });
         Tracked* const all[] = {&object};
-        struct Nothing final : Task {
+        struct Nothing final : Runnable {
             void run() override {}
         };
         CHECK(moveTo(*there, all, std::make_unique<Nothing>()) == nullptr);

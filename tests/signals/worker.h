@@ -26,7 +26,7 @@ class Worker : public halyard::Executor {
         thread_.join();
     }
 
-    std::unique_ptr<halyard::Task> post(std::unique_ptr<halyard::Task> task) override {
+    std::unique_ptr<halyard::Runnable> post(std::unique_ptr<halyard::Runnable> task) override {
         const std::lock_guard lock(mutex_);
         if (ended_)
             return task;
@@ -47,7 +47,7 @@ class Worker : public halyard::Executor {
     /// Runs `function` on the thread, and waits until it has run.
     template <class F>
     void call(F function) {
-        struct Call final : halyard::Task {
+        struct Call final : halyard::Runnable {
             Call(F& f, std::promise<void>& p) : its(f), ran(p) {}
             void run() override {
                 its();
@@ -88,7 +88,7 @@ class Worker : public halyard::Executor {
         std::unique_lock lock(mutex_);
         while (!ending_) {
             changed_.wait(lock, [this] { return !paused_ && !tasks_.empty(); });
-            std::unique_ptr<halyard::Task> task = std::move(tasks_.front());
+            std::unique_ptr<halyard::Runnable> task = std::move(tasks_.front());
             tasks_.pop_front();
             lock.unlock();
             task->run();
@@ -104,7 +104,7 @@ class Worker : public halyard::Executor {
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<std::unique_ptr<halyard::Task>> tasks_;
+    std::deque<std::unique_ptr<halyard::Runnable>> tasks_;
     std::atomic<bool> paused_ = false;
     std::atomic<bool> ending_ = false;
     bool ended_ = false;

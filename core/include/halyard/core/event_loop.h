@@ -66,7 +66,7 @@ class HALYARD_API EventLoop : public Tracked {
     template <class F>
     void post(F&& task) {
         static_assert(std::is_invocable_v<std::decay_t<F>&>, "a posted task is called without arguments");
-        struct Posted final : Task {
+        struct Posted final : Runnable {
             explicit Posted(F&& function) : function_(std::forward<F>(function)) {}
             void run() override { std::invoke(function_); }
             std::decay_t<F> function_;
@@ -93,7 +93,7 @@ class HALYARD_API EventLoop : public Tracked {
   private:
     friend class ThreadLoops;
     explicit EventLoop(Dispatcher& dispatcher);
-    void postTask(std::unique_ptr<Task> task);
+    void postTask(std::unique_ptr<Runnable> task);
 
     bool mayRun(const char* call) const;
 

@@ -134,7 +134,7 @@ class HALYARD_API WorkerPool : public Object {
     };
 
     /// A descriptor on its way to a worker, where it is counted already. It is closed where it does not arrive.
-    class HALYARD_API Arrival : public Task {
+    class HALYARD_API Arrival : public Runnable {
       public:
         ~Arrival() override;
 

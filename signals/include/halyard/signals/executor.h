@@ -12,12 +12,12 @@ class Tracked;
 
 /// A piece of work that an Executor runs once, or drops. It carries its own place in the executor's queue,
 /// so that posting it costs no further allocation.
-class HALYARD_API Task {
+class HALYARD_API Runnable {
   public:
-    Task() = default;
-    Task(const Task&) = delete;
-    Task& operator=(const Task&) = delete;
-    virtual ~Task() = default;
+    Runnable() = default;
+    Runnable(const Runnable&) = delete;
+    Runnable& operator=(const Runnable&) = delete;
+    virtual ~Runnable() = default;
 
     virtual void run() = 0;
 
@@ -33,12 +33,12 @@ class HALYARD_API Task {
     static void operator delete(void* memory, std::size_t size) noexcept;
     static void operator delete(void* memory, std::size_t size, std::align_val_t alignment) noexcept;
 
-    Task* next = nullptr; ///< Belongs to the executor that holds the task.
+    Runnable* next = nullptr; ///< Belongs to the executor that holds the task.
 };
 
 /// Where a thread's queued calls go: all that signals know of an event loop.
 ///
-///     struct Hello : halyard::Task { void run() override { std::puts("hello from the loop"); } };
+///     struct Hello : halyard::Runnable { void run() override { std::puts("hello from the loop"); } };
 ///     halyard::Executor::current()->post(std::make_unique<Hello>());
 class HALYARD_API Executor {
   public:
@@ -47,7 +47,7 @@ class HALYARD_API Executor {
 
     /// Runs `task` later on the executor's thread, after whatever was posted from this thread before.
     /// An executor that has ended gives the task back. It runs no other code of users. Thread-safe.
-    virtual std::unique_ptr<Task> post(std::unique_ptr<Task> task) = 0;
+    virtual std::unique_ptr<Runnable> post(std::unique_ptr<Runnable> task) = 0;
 
     /// Whether somebody runs what is posted now: a blocking call waits for nobody else. Thread-safe.
     virtual bool isRunning() const noexcept = 0;

@@ -170,9 +170,9 @@ struct HALYARD_API Link {
 
     /// Hands a call to the receiver's executor, or leaves it where it is: the link has ended, or the executor has.
     /// Null once it is handed over.
-    std::unique_ptr<Task> post(std::unique_ptr<Task> task);
+    std::unique_ptr<Runnable> post(std::unique_ptr<Runnable> task);
     /// Posts it, and comes back when it has run or was dropped.
-    void postAndWait(std::unique_ptr<Task> task);
+    void postAndWait(std::unique_ptr<Runnable> task);
     /// Whether a move-only argument may go to it: it is the only connection.
     bool isOnly() noexcept;
     /// Ends a connection that is called once. False where it has ended.
@@ -180,7 +180,7 @@ struct HALYARD_API Link {
 };
 
 /// Follows the calls of a link that has ended through the executor's queue.
-class HALYARD_API CallsOver final : public Task {
+class HALYARD_API CallsOver final : public Runnable {
   public:
     explicit CallsOver(Link& link) noexcept : link_(&link) {}
     CallsOver(const CallsOver&) = delete;

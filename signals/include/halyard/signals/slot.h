@@ -222,7 +222,7 @@ struct Call {
     static void ended(Link&, Param<Args>...) {}
 
     /// A call on its way, which runs unless it was taken back.
-    class Posted final : public Task {
+    class Posted final : public Runnable {
       public:
         explicit Posted(Link& link, Param<Args>... args) : link_(link), args_(kept<Args>(args)...) {}
         void run() override {

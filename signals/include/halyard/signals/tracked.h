@@ -11,7 +11,7 @@
 namespace halyard {
 
 class Executor;
-class Task;
+class Runnable;
 class SignalBase;
 class PointerBase;
 
@@ -42,7 +42,7 @@ class HALYARD_API Tracked {
     Executor* executor() const noexcept { return affinity().executor.load(std::memory_order_acquire); }
 
     /// Hands `task` to that executor; gives it back where there is none, or it has ended. Thread-safe.
-    std::unique_ptr<Task> post(std::unique_ptr<Task> task) const;
+    std::unique_ptr<Runnable> post(std::unique_ptr<Runnable> task) const;
 
     /// Whether it lives on the calling thread. Thread-safe.
     bool livesHere() const noexcept { return &affinity() == detail::currentAffinity; }
@@ -73,8 +73,8 @@ class HALYARD_API Tracked {
     /// Takes objects that live on this thread to another one, with their connections and with the calls that are
     /// queued for them, in their order. `first` runs there before those. Null; or `first`, and nothing has moved,
     /// where the thread has no executor that takes it.
-    static std::unique_ptr<Task> moveTo(detail::Affinity& thread, std::span<Tracked* const> objects,
-                                        std::unique_ptr<Task> first) noexcept;
+    static std::unique_ptr<Runnable> moveTo(detail::Affinity& thread, std::span<Tracked* const> objects,
+                                            std::unique_ptr<Runnable> first) noexcept;
     detail::Affinity& affinity() const noexcept { return *affinity_.load(std::memory_order_relaxed); }
 
     /// While true, no signal that this object owns reaches any slot.

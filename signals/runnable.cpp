@@ -25,7 +25,7 @@ using Pool = detail::CellPool<Cell, &Cell::next>;
 } // namespace
 
 // The one that goes with it is told the size.
-void* Task::operator new(std::size_t size) { // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp)
+void* Runnable::operator new(std::size_t size) { // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp)
     if (size <= sizeof(Small))
         return &Pool<Small>::take();
     if (size <= sizeof(Large))
@@ -33,7 +33,7 @@ void* Task::operator new(std::size_t size) { // NOLINT(misc-new-delete-overloads
     return ::operator new(size);
 }
 
-void* Task::operator new(std::size_t size, const std::nothrow_t&) noexcept {
+void* Runnable::operator new(std::size_t size, const std::nothrow_t&) noexcept {
     try {
         return operator new(size);
     } catch (const std::bad_alloc&) {
@@ -41,7 +41,7 @@ void* Task::operator new(std::size_t size, const std::nothrow_t&) noexcept {
     }
 }
 
-void Task::operator delete(void* memory, std::size_t size) noexcept {
+void Runnable::operator delete(void* memory, std::size_t size) noexcept {
     if (size <= sizeof(Small))
         Pool<Small>::giveBack(*static_cast<Small*>(memory));
     else if (size <= sizeof(Large))
@@ -50,9 +50,9 @@ void Task::operator delete(void* memory, std::size_t size) noexcept {
         ::operator delete(memory);
 }
 
-void* Task::operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+void* Runnable::operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
 
-void Task::operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+void Runnable::operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
     ::operator delete(memory, alignment);
 }
 
