@@ -35,20 +35,20 @@ check_layers() {
 
 # g++ is asked by the tests.
 check_refusals() {
-    configure_with clang++ build-clang -Dwerror=true
+    configure_clang
     meson test -C build-clang --no-rebuild --print-errorlogs --suite compile_fail
 }
 
 check_werror() {
     configure_strict_gcc
     build "$strict_gcc"
-    configure_with clang++ build-clang -Dwerror=true
+    configure_clang
     build build-clang
 }
 
 # The tests are left out: doctest's macros set off too much.
 check_tidy() {
-    configure_with clang++ build-clang -Dwerror=true
+    configure_clang
     find "${AREAS[@]}" -name '*.cpp' -print0 | xargs -0 -n 1 -P "$(processors)" clang-tidy --quiet -p build-clang
 }
 
@@ -83,9 +83,15 @@ check_tsan() {
 
 # run_sanitized_tests DIR SANITIZERS [ARGUMENT of meson test]...
 run_sanitized_tests() {
-    configure_with g++ "$1" -Dbuildtype=debug -Doptimization=1 -Db_sanitize="$2"
+    # Lines are what reports name; the rest of the debug information takes long to write.
+    configure_with g++ "$1" -Doptimization=1 -Ddebug=false -Dcpp_args=-g1 -Db_sanitize="$2"
     export HALYARD_TEST_TIMEOUT_SCALE=4 HALYARD_TEST_MEMORY_SCALE=4
     run_tests "$1" --timeout-multiplier "$HALYARD_TEST_TIMEOUT_SCALE" "${@:3}"
+}
+
+# What clang says of the sources does not hang on what it makes of them.
+configure_clang() {
+    configure_with clang++ build-clang -Doptimization=0 -Ddebug=false -Dwerror=true
 }
 
 # The build where a warning of g++ is an error: the default one if it is that already (CI's is), or one beside it.
