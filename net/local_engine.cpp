@@ -143,6 +143,11 @@ int LocalListener::listenAtName(const LocalName& name, int backlog, std::optiona
     return error;
 }
 
+int LocalListener::release() noexcept {
+    inode_ = 0;
+    return NativeEngine::release();
+}
+
 void LocalListener::close(bool reset) noexcept {
     // While the descriptor is open no other file can have the number of ours.
     struct stat file {};

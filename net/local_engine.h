@@ -55,6 +55,7 @@ class LocalListener final : public NativeEngine {
     /// As listenAt(). A socket file that nobody has open any more is replaced.
     int listenAtName(const LocalName& name, int backlog, std::optional<mode_t> permissions) noexcept;
 
+    int release() noexcept override; ///< The file stays.
     void close(bool reset) noexcept override;
 
   private:

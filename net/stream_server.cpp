@@ -116,6 +116,14 @@ void StreamServer::shut() {
     }
 }
 
+int StreamServer::releaseDescriptor() {
+    if (!isOnItsThread("releaseDescriptor() of a server") || !isListening())
+        return -1;
+    const int descriptor = engine_->release();
+    shut();
+    return descriptor;
+}
+
 int StreamServer::socketDescriptor() const noexcept { return isListening() ? engine_->descriptor() : -1; }
 
 // --- accepting ---

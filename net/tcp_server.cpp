@@ -37,8 +37,12 @@ HostAddress TcpServer::serverAddress() const { return isListening() ? local_.add
 std::uint16_t TcpServer::serverPort() const { return isListening() ? local_.port : std::uint16_t{0}; }
 
 void TcpServer::incomingConnection(int socketDescriptor) {
+    addConnection(socketDescriptor, incomingPeer(socketDescriptor));
+}
+
+void TcpServer::addConnection(int socketDescriptor, const Endpoint& peer) {
     auto* const socket = new TcpSocket(this);
-    socket->beginAccepted(socketDescriptor, incomingPeer(socketDescriptor));
+    socket->beginAccepted(socketDescriptor, peer);
     addPendingConnection(socket);
 }
 

@@ -1,5 +1,7 @@
 #include <halyard/net/worker_pool.h>
 
+#include "close_now.h"
+
 #include <halyard/core/log.h>
 #include <halyard/core/thread.h>
 #include <halyard/core/timer.h>
@@ -45,13 +47,9 @@ class WorkerPool::Worker final : public Object {
 
     void closeAll() {
         while (places_ != nullptr) {
-            const Pointer<StreamSocket> socket(&places_->socket_);
+            StreamSocket& socket = places_->socket_;
             places_->leave();
-            socket->flush(); // what a slot has just written
-            if (socket)
-                socket->close();
-            if (socket && socket->state() != SocketState::Unconnected)
-                socket->abort(); // the peer does not take the rest
+            closeNow(socket);
         }
     }
 

@@ -345,3 +345,20 @@ TEST_CASE("in a slot of newConnection a local server may close, listen again and
     CHECK(pumpUntil([&] { return server == nullptr; }));
     CHECK_FALSE(fs::exists(path));
 }
+
+TEST_CASE("a server that gives its socket away leaves the file, and who waits in the backlog") {
+    const ScratchDirectory scratch;
+    const std::string path = scratch.file("server");
+    LocalServer first;
+    CHECK(first.releaseDescriptor() == -1);
+    REQUIRE(first.listen(path));
+    const auto client = connectedTo(path);
+    const int descriptor = first.releaseDescriptor();
+    REQUIRE(descriptor >= 0);
+    CHECK_FALSE(first.isListening());
+    LocalServer second;
+    REQUIRE(second.setSocketDescriptor(descriptor));
+    CHECK(second.serverName() == path);
+    CHECK(second.waitForNewConnection(static_cast<int>(patience().count())));
+    CHECK(connectedTo(path).descriptor() >= 0);
+}

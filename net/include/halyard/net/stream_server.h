@@ -66,6 +66,9 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     /// Takes over a listening stream socket, which becomes non-blocking and is closed by this object. False, and the
     /// descriptor stays the caller's, with UnsupportedSocketOperation, for anything else.
     bool setSocketDescriptor(int descriptor);
+    /// Gives the listening socket away, still non-blocking, and is closed then: who waits in its backlog goes with it,
+    /// a Unix-domain server's file stays. −1 while not listening.
+    int releaseDescriptor();
 
     /// What went wrong last; None after the next operation that succeeds.
     SocketError serverError() const noexcept { return error_; }

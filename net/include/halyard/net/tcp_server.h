@@ -55,6 +55,9 @@ class HALYARD_API TcpServer : public StreamServer {
 
     /// Queues a connection for nextPendingConnection(): its reading waits until it is taken. Its parent stays.
     void addPendingConnection(TcpSocket* socket) { queue(socket); }
+    /// Makes a TcpSocket, a child of the server, of a connected descriptor, which is the server's from here on, and
+    /// queues that; its peer is who the caller says.
+    void addConnection(int socketDescriptor, const Endpoint& peer);
 
   private:
     using StreamServer::queue; // nothing but a TcpSocket

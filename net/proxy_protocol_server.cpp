@@ -1,0 +1,132 @@
+#include <halyard/net/proxy_protocol_server.h>
+
+#include <halyard/core/fd_notifier.h>
+#include <halyard/core/timer.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace halyard {
+
+/// A connection that owes its header. What follows the header stays in the kernel, for the socket.
+class ProxyProtocolServer::Arrival final : public Object {
+  public:
+    Arrival(ProxyProtocolServer& server, int descriptor, const Endpoint& peer)
+        : Object(&server),
+          server_(server),
+          peer_(peer),
+          descriptor_(descriptor),
+          arrivals_(new FdNotifier(descriptor, FdNotifier::Read, this)) {
+        ++server_.awaited_;
+        arrivals_->activated.connect(this, &Arrival::receive);
+        auto* const deadline = new Timer(this);
+        deadline->setSingleShot(true);
+        deadline->timeout.connect(this, [this] { refuse("it sent no PROXY protocol header in time"); });
+        deadline->start(server.headerTimeout_);
+    }
+
+    ~Arrival() override {
+        --server_.awaited_;
+        if (descriptor_ < 0)
+            return;
+        delete arrivals_;
+        ::close(descriptor_);
+    }
+
+    bool isWatched() const noexcept { return arrivals_->isEnabled(); }
+
+  private:
+    /// Looks at what has come, and takes out of the kernel only what is the header's.
+    void receive() {
+        std::array<char, 512> piece{};
+        const ssize_t size = ::recv(descriptor_, piece.data(), piece.size(), MSG_PEEK);
+        if (size < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (size < 0) {
+            refuse(std::generic_category().message(errno));
+        } else if (size == 0) {
+            refuse("it ended before its PROXY protocol header");
+        } else {
+            const std::size_t taken = parser_.consume({piece.data(), static_cast<std::size_t>(size)});
+            (void)::recv(descriptor_, piece.data(), taken, 0);
+            if (parser_.state() == ProxyHeaderParser::State::Invalid)
+                refuse(std::string(parser_.error()));
+            else if (parser_.state() == ProxyHeaderParser::State::Complete)
+                arrive();
+        }
+    }
+
+    void arrive() {
+        const Endpoint& source = parser_.header().source;
+        const Pointer<ProxyProtocolServer> server(&server_);
+        const int descriptor = leave();
+        server->addConnection(descriptor, source.address.isNull() ? peer_ : source);
+        if (server) // a slot may have deleted it, and this with it
+            server->newConnection();
+    }
+
+    void refuse(const std::string& why) {
+        ::close(leave());
+        server_.refuse(peer_, why);
+    }
+
+    int leave() {
+        delete std::exchange(arrivals_, nullptr);
+        deleteLater();
+        return std::exchange(descriptor_, -1);
+    }
+
+    ProxyProtocolServer& server_;
+    const Endpoint peer_;
+    int descriptor_; ///< −1 once it is somebody else's, or closed
+    FdNotifier* arrivals_;
+    ProxyHeaderParser parser_;
+};
+
+ProxyProtocolServer::ProxyProtocolServer(Object* parent) : TcpServer(parent) {}
+
+ProxyProtocolServer::~ProxyProtocolServer() {
+    close();
+    for (Arrival* const each : findChildren<Arrival>({}, DirectChildrenOnly))
+        delete each;
+}
+
+bool ProxyProtocolServer::isTrusted(const HostAddress& address) const {
+    const auto ipv4 = address.toIPv4();
+    const HostAddress plain = ipv4 ? HostAddress(*ipv4) : address;
+    return std::any_of(trusted_.begin(), trusted_.end(),
+                       [&](const auto& each) { return plain.isInSubnet(each.first, each.second); });
+}
+
+void ProxyProtocolServer::incomingConnection(int socketDescriptor) {
+    const Endpoint peer = incomingPeer(socketDescriptor);
+    if (!isTrusted(peer.address)) {
+        ::close(socketDescriptor);
+        refuse(peer, "it is no trusted balancer");
+        return;
+    }
+    if (awaited_ >= maxAwaited_) {
+        ::close(socketDescriptor);
+        refuse(peer, "too many others owe their PROXY protocol header");
+        return;
+    }
+    auto* const arrival = new Arrival(*this, socketDescriptor, peer);
+    if (arrival->isWatched()) {
+        headerAwaited(arrival);
+    } else { // the log says why
+        delete arrival;
+        refuse(peer, "it cannot be watched");
+    }
+}
+
+void ProxyProtocolServer::refuse(const Endpoint& peer, const std::string& why) {
+    clientRefused(peer, "a client from " + peer.toString() + " is turned away: " + why);
+}
+
+} // namespace halyard
