@@ -175,6 +175,13 @@ TEST_CASE("guarded pointers are copied, assigned and compared like plain ones") 
     CHECK(first == two.get());
     CHECK(first != moved);
 
+    const Pointer<LoudListener> loud = two.get();
+    Pointer<Listener> asItsBase = loud;
+    CHECK(asItsBase == two.get());
+    asItsBase = loud;
+    const Listener* const plain = asItsBase;
+    CHECK(plain == two.get());
+
     one.reset();
     CHECK_FALSE(moved);
     CHECK(first.get() == two.get());

@@ -43,7 +43,8 @@ enum class FindOption : std::uint8_t {
 /// An object lives on the thread that made it and is used there; what other threads may call says so.
 class HALYARD_API Object : public Tracked, public FreeConnect {
   public:
-    using enum FindOption;
+    using FindOption = halyard::FindOption;
+    using enum halyard::FindOption;
 
     /// A child lives on its parent's thread: a parent of another thread is refused, with a logged sentence.
     explicit Object(Object* parent = nullptr);

@@ -21,7 +21,7 @@ namespace halyard {
 ///
 ///     const halyard::HostAddress peer("192.168.1.7");
 ///     const auto subnet = halyard::HostAddress::parseSubnet("192.168.0.0/16");
-///     if (!peer.isNull() && subnet && peer.isInSubnet(subnet->first, subnet->second))
+///     if (!peer.isNull() && subnet && peer.isInSubnet(*subnet))
 ///         std::puts(peer.toString().c_str());
 ///     server.listen(halyard::HostAddress::LocalHost, 8080);
 ///
@@ -118,6 +118,10 @@ class HALYARD_API HostAddress {
     /// too. False if the families differ (a mapped address is IPv6), if either is null or HostAddress::Any,
     /// and if `length` is negative or longer than the address.
     [[nodiscard]] bool isInSubnet(const HostAddress& network, int length) const noexcept;
+    /// The same for what parseSubnet() gives.
+    [[nodiscard]] bool isInSubnet(const std::pair<HostAddress, int>& subnet) const noexcept {
+        return isInSubnet(subnet.first, subnet.second);
+    }
 
     /// The index of the interface that an IPv6 address belongs to (RFC 4007); 0 if none is given.
     [[nodiscard]] constexpr std::uint32_t scopeId() const noexcept { return scopeId_; }

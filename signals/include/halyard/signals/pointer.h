@@ -2,6 +2,7 @@
 
 #include <halyard/signals/tracked.h>
 
+#include <cstddef>
 #include <type_traits>
 
 namespace halyard {
@@ -46,6 +47,8 @@ class Pointer : private PointerBase {
     Pointer() noexcept = default;
     Pointer(T* object) noexcept { join(object); } // NOLINT(google-explicit-constructor): it stands for a T*
     Pointer(const Pointer& other) noexcept : PointerBase() { join(other.target()); }
+    template <class U, class = std::enable_if_t<std::is_convertible_v<U*, T*>>>
+    Pointer(const Pointer<U>& other) noexcept : Pointer(other.get()) {} // NOLINT(google-explicit-constructor)
     ~Pointer() = default;
 
     Pointer& operator=(const Pointer& other) noexcept {
@@ -59,11 +62,26 @@ class Pointer : private PointerBase {
     T* get() const noexcept { return static_cast<T*>(target()); }
     T* operator->() const noexcept { return get(); }
     T& operator*() const noexcept { return *get(); }
+    /// As what a T* converts to, but for bool: a Pointer is no number.
+    template <class P, class = std::enable_if_t<std::is_pointer_v<P> && std::is_convertible_v<T*, P>>>
+    operator P() const noexcept { // NOLINT(google-explicit-constructor)
+        return get();
+    }
     explicit operator bool() const noexcept { return target() != nullptr; }
     void clear() noexcept { leave(); }
-
-    friend bool operator==(const Pointer& a, const Pointer& b) noexcept { return a.target() == b.target(); }
-    friend bool operator==(const Pointer& a, const T* b) noexcept { return a.get() == b; }
 };
+
+template <class T, class U>
+bool operator==(const Pointer<T>& a, const Pointer<U>& b) noexcept {
+    return a.get() == b.get();
+}
+template <class T, class U>
+bool operator==(const Pointer<T>& a, U* b) noexcept {
+    return a.get() == b;
+}
+template <class T>
+bool operator==(const Pointer<T>& a, std::nullptr_t) noexcept {
+    return a.get() == nullptr;
+}
 
 } // namespace halyard
