@@ -14,8 +14,8 @@ void Dispatcher::close(Dispatcher* dispatcher) noexcept {
     do {
         dispatcher->deleteAll();
         const std::lock_guard lock(dispatcher->endMutex_);
-        dispatcher->closed_ = !dispatcher->hasDeletions_; // another thread may have asked meanwhile
-    } while (!dispatcher->closed_);
+        dispatcher->state_ = dispatcher->hasDeletions_ ? State::Open : State::Closed; // others may have asked meanwhile
+    } while (!dispatcher->isClosed());
     dispatcher->itsThread_ = nullptr;
     dispatcher->closeHandles();
     dispatcher->loop_ = nullptr;
@@ -24,7 +24,7 @@ void Dispatcher::close(Dispatcher* dispatcher) noexcept {
 }
 
 void Dispatcher::removeUser() noexcept {
-    if (--users_ == 0 && closed_)
+    if (--users_ == 0 && isClosed())
         delete this;
 }
 
@@ -49,6 +49,8 @@ void Dispatcher::dropTasks() noexcept {
 bool Dispatcher::turn(std::optional<Clock::time_point> until) {
     if (depth_ != 0)
         mayRest_ = true; // a turn in a slot of another one
+    if (state_ == State::Lent)
+        state_ = State::Open;
     gather(until);
     return dispatch();
 }
@@ -144,7 +146,7 @@ void Dispatcher::callSlotWaiters() noexcept {
 // --- what there is to do ---
 
 std::unique_ptr<Runnable> Dispatcher::post(std::unique_ptr<Runnable> task) {
-    if (closed_)
+    if (isClosed())
         return task;
     Runnable* const added = task.release();
     Runnable* first = inbox_.load(std::memory_order_relaxed);
@@ -153,7 +155,7 @@ std::unique_ptr<Runnable> Dispatcher::post(std::unique_ptr<Runnable> task) {
     } while (!inbox_.compare_exchange_weak(first, added, std::memory_order_seq_cst, std::memory_order_relaxed));
     // Whoever finds the inbox empty wakes the loop, unless it is awake and looks before it sleeps, as its own thread
     // does anyhow.
-    if (first == nullptr && mayRest_ && (hosted_ || !isOwnThread()))
+    if (first == nullptr && mayRest_ && (hosted_ || !isOwnThread() || state_ == State::Lent))
         wake();
     return nullptr;
 }
@@ -196,7 +198,7 @@ void Dispatcher::takeInbox() noexcept {
 }
 
 void Dispatcher::schedule(Dispatchable& what) noexcept {
-    if (what.previous_ != nullptr || closed_)
+    if (what.previous_ != nullptr || (state_ != State::Open && isClosedElseWakes()))
         return;
     what.turn_ = turn_;
     what.next_ = nullptr;
@@ -217,7 +219,7 @@ void Dispatcher::unschedule(Dispatchable& what) noexcept {
 }
 
 void Dispatcher::scheduleSlotReturned(Dispatchable& what) {
-    if (what.slotPlace_ != 0 || closed_)
+    if (what.slotPlace_ != 0 || (state_ != State::Open && isClosedElseWakes()))
         return;
     slotWaiters_.push_back(&what);
     what.slotPlace_ = static_cast<std::uint32_t>(slotWaiters_.size());
@@ -226,11 +228,11 @@ void Dispatcher::scheduleSlotReturned(Dispatchable& what) {
 void Dispatcher::deleteLater(Object* object) {
     const bool own = isOwnThread();
     const std::lock_guard lock(endMutex_); // to the end: the object may be what keeps us
-    if (closed_)
+    if (isClosed())
         return;
     deletions_.push_back({object, own && running_ != 0 ? depth_ : 0});
     hasDeletions_ = true;
-    if (hosted_ || !own)
+    if (hosted_ || !own || state_ == State::Lent)
         wakeLocked();
 }
 
@@ -273,7 +275,7 @@ bool Dispatcher::runDeletions(int level) {
 // --- deadlines ---
 
 void Dispatcher::arm(Deadline& deadline) {
-    if (closed_)
+    if (state_ != State::Open && isClosedElseWakes())
         return;
     unschedule(deadline);
     deadlines_.put(deadline);

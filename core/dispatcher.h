@@ -80,6 +80,14 @@ class Dispatcher final : public Executor {
     std::optional<std::chrono::milliseconds> timeout();
     bool isInUv() const noexcept { return inUv_; } ///< in a callback of a handle that is not ours
 
+    /// One turn for a foreign loop; an exception goes to its handler.
+    void driveOnce() noexcept;
+    /// Something has to be looked at by uv_run: wakes a foreign loop that sleeps by an answer given before.
+    void wakeBorrower() noexcept {
+        if (state_ == State::Lent) [[unlikely]]
+            wake();
+    }
+
     /// For ManualClock: runs what is due on the way to `until`; or only sees that it is later now.
     void passTime(Clock::time_point until);
     void timeHasPassed() noexcept;
@@ -118,6 +126,10 @@ class Dispatcher final : public Executor {
     void removeUser() noexcept;
 
   private:
+    /// Lent: a foreign loop has asked for the timeout and sleeps by the answer. What its own callbacks do to our
+    /// objects meanwhile has to wake it.
+    enum class State : std::uint8_t { Open, Lent, Closed };
+
     struct Deletion {
         Object* object;
         int level;
@@ -141,7 +153,9 @@ class Dispatcher final : public Executor {
     void deleteAll() noexcept;
     void dropTasks() noexcept;
     void wake() noexcept;
-    void wakeLocked() noexcept; ///< with endMutex_
+    void wakeLocked() noexcept;                                        ///< with endMutex_
+    bool isClosed() const noexcept { return state_ == State::Closed; } ///< becomes so under endMutex_
+    bool isClosedElseWakes() noexcept;
     void closeHandles() noexcept;
 
     void armAlarm(std::optional<Clock::time_point> when) noexcept;
@@ -153,7 +167,7 @@ class Dispatcher final : public Executor {
     std::atomic<EventLoop*> facade_ = nullptr;
     std::atomic<Thread*> itsThread_ = nullptr;
     const bool hosted_;
-    std::atomic<bool> closed_ = false; ///< set under endMutex_
+    std::atomic<State> state_ = State::Open;
     const std::thread::id thread_ = std::this_thread::get_id();
     std::uint32_t turn_ = 0;
     int depth_ = 0;             ///< turns on the stack

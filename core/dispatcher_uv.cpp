@@ -121,7 +121,7 @@ void Dispatcher::runUv(uv_run_mode mode) noexcept {
 
 void Dispatcher::handleIsClosing() noexcept {
     constexpr int many = 64;
-    if (++closing_ < many || hosted_ || closed_ || inUv_)
+    if (++closing_ < many || hosted_ || isClosed() || inUv_)
         return;
     closing_ = 0;
     runUv(UV_RUN_NOWAIT); // gathers what is ready, too, and runs nothing of it
@@ -212,6 +212,8 @@ void Dispatcher::armAlarm(std::optional<Clock::time_point> when) noexcept {
 }
 
 std::optional<std::chrono::milliseconds> Dispatcher::timeout() {
+    if (state_ == State::Open && !hosted_)
+        state_ = State::Lent;
     if (hasWork())
         return 0ms;
     std::optional<std::chrono::milliseconds> wait;
@@ -229,8 +231,24 @@ void Dispatcher::wake() noexcept {
 }
 
 void Dispatcher::wakeLocked() noexcept {
-    if (!closed_)
+    if (!isClosed())
         uv_async_send(&handles_->wakeUp);
+}
+
+void Dispatcher::driveOnce() noexcept {
+    addUser(); // a slot may end the loop
+    try {
+        turn(WaitClock::now());
+    } catch (...) {
+        exceptionLeft(std::current_exception());
+    }
+    removeUser();
+}
+
+/// What is asked while the state is not Open: is it closed? If not, a foreign loop sleeps, and is woken.
+bool Dispatcher::isClosedElseWakes() noexcept {
+    wakeBorrower();
+    return isClosed();
 }
 
 // --- in a host's loop ---
@@ -244,7 +262,7 @@ void Dispatcher::dispatchForHost() noexcept {
     } catch (...) {
         exceptionLeft(std::current_exception());
     }
-    if (!closed_) {
+    if (!isClosed()) {
         if (hasWork())
             uv_idle_start(&handles_->noWait, [](uv_idle_t*) {});
         else

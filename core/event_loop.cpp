@@ -186,6 +186,11 @@ bool EventLoop::processEvents(std::chrono::milliseconds wait) {
     return true;
 }
 
+void EventLoop::driveOnce() noexcept {
+    if (mayRun("driveOnce"))
+        dispatcher_.driveOnce();
+}
+
 void EventLoop::setExceptionHandler(std::function<void(std::exception_ptr)> handler) {
     dispatcher_.setExceptionHandler(std::move(handler));
 }

@@ -65,6 +65,7 @@ void FdWatcher::setInterest(std::uint32_t interest) noexcept {
         return;
     interest_ = interest;
     uv_poll_start(&poll_->handle, static_cast<int>(interest), &Poll::onReady);
+    dispatcher().wakeBorrower();
 }
 
 void FdWatcher::unwatch() noexcept {

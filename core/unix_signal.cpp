@@ -54,8 +54,10 @@ void UnixSignal::watch() {
     if (status == 0) {
         handle_ = handle.release();
         status = uv_signal_start(&handle_->handle, &UnixSignalHandle::onSignal, number_);
-        if (status == 0)
+        if (status == 0) {
+            dispatcher().wakeBorrower();
             return;
+        }
         std::exchange(handle_, nullptr)->close();
     }
     logMessage(LogLevel::Warning, "halyard.core",

@@ -74,18 +74,24 @@ class HALYARD_API EventLoop : public Tracked {
         postTask(std::make_unique<Posted>(std::forward<F>(task)));
     }
 
-    /// What a loop in a host's uv loop does with an exception that leaves a slot; it then goes on with the next turn.
-    /// Without a handler, and where that throws, the exception is logged and ends the program. In a loop with its own
-    /// uv loop exceptions leave exec() instead.
+    /// What a loop in a host's uv loop, and driveOnce(), do with an exception that leaves a slot; they then go on with
+    /// the next turn. Without a handler, and where that throws, the exception is logged and ends the program. From
+    /// exec() and processEvents() exceptions come out instead.
     void setExceptionHandler(std::function<void(std::exception_ptr)> handler);
 
     /// The uv loop inside, for libraries that want one. Loop thread only.
     uv_loop_s* uvLoop() const noexcept;
 
     /// For a foreign loop that drives this one: poll the descriptor for reading, for at most the timeout (none: for
-    /// ever), then call processEvents().
+    /// ever), then call processEvents(). What the foreign loop's own callbacks do to objects of this one until then
+    /// (start a timer, post, connect a socket) makes the descriptor readable, so the timeout need not be asked again
+    /// before each sleep. <halyard/adapters/...> has it ready for some loops. Loop thread only.
     int backendFd() const noexcept;
     std::optional<std::chrono::milliseconds> backendTimeout() const;
+
+    /// processEvents() for a foreign loop whose frames are C: an exception that leaves a slot cannot cross them, and
+    /// goes to the handler. Loop thread only.
+    void driveOnce() noexcept;
 
     /// Emitted once when the outermost exec() is about to return, on the loop's thread. A slot may do anything.
     Signal<> aboutToQuit{this};
