@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
-readonly CHECKS=(format headers layers refusals werror tidy install qt asan tsan)
+readonly CHECKS=(format headers layers refusals werror tidy install embedding qt asan tsan)
 
 # What a check needs beyond what the tests need.
 needs_of_check() {
@@ -11,13 +11,15 @@ needs_of_check() {
     refusals) echo clang++ ;;
     werror) echo g++ clang++ ;;
     tidy) echo clang++ clang-tidy ;;
+    install) echo cmake ;;
+    embedding) echo g++ asio glib libevent qt5 qt ;;
     qt) echo g++ qt ;;
     asan) echo g++ address undefined ;;
     tsan) echo g++ thread ;;
     esac
 }
 
-readonly AREAS=(signals core net tools examples)
+readonly AREAS=(signals core net adapters tools examples)
 
 check_format() {
     find "${AREAS[@]}" tests \( -name '*.h' -o -name '*.cpp' \) -print0 |
@@ -46,15 +48,23 @@ check_werror() {
     build build-clang
 }
 
-# The tests are left out: doctest's macros set off too much.
+# The tests are left out: doctest's macros set off too much; the embedding examples too, for the other libraries' headers.
 check_tidy() {
     configure_clang
-    find "${AREAS[@]}" -name '*.cpp' -print0 | xargs -0 -n 1 -P "$(processors)" clang-tidy --quiet -p build-clang
+    find "${AREAS[@]}" -name '*.cpp' ! -path 'examples/embedding/*' -print0 |
+        xargs -0 -n 1 -P "$(processors)" clang-tidy --quiet -p build-clang
 }
 
 check_install() {
     configure build-install --libdir=lib -Ddefault_library=both -Dtests=disabled -Dtools=enabled -Dexamples=false
     tests/install/run build-install
+}
+
+# The directory may have been configured before the libraries were installed, and Meson remembers what it did not find.
+check_embedding() {
+    configure_strict_gcc
+    meson configure "$strict_gcc" --clearcache -Dembedding=enabled
+    meson test -C "$strict_gcc" --print-errorlogs --suite embedding
 }
 
 # The programs alone are built, where their library is built anyway.

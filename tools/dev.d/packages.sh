@@ -26,9 +26,13 @@ thread        -                 libtsan             -
 valgrind      valgrind          valgrind            -
 strace        strace            strace              -
 qt            qt6-base-dev      qt6-qtbase-devel    qt
+qt5           qtbase5-dev       qt5-qtbase-devel    qt@5
 boost         libboost-dev      boost-devel         boost
 sigcpp        libsigc++-3.0-dev libsigc++30-devel   libsigc++
+cmake         cmake             cmake               cmake
 asio          libasio-dev       asio-devel          asio
+glib          libglib2.0-dev    glib2-devel         glib
+libevent      libevent-dev      libevent-devel      libevent
 TABLE
 }
 
@@ -43,6 +47,9 @@ is_there() {
     address | undefined | thread) builds_program "-fsanitize=$1" ;;
     libuv | spdlog) pkg-config --exists "$1" ;;
     qt) pkg-config --exists Qt6Core Qt6Network ;;
+    qt5) pkg-config --exists Qt5Core ;;
+    glib) pkg-config --exists glib-2.0 ;;
+    libevent) pkg-config --exists libevent_core ;;
     boost) finds_header boost/signals2.hpp ;;
     sigcpp) pkg-config --exists sigc++-3.0 || pkg-config --exists sigc++-2.0 ;;
     asio) finds_header asio.hpp ;;
