@@ -35,7 +35,7 @@ class EchoServer {
     }
 
     void run() {
-        bench::announce(listener_);
+        bench::announceListener(listener_.get());
         std::array<epoll_event, 1024> events;
         for (;;) {
             const int count = ::epoll_wait(poll_.get(), events.data(), static_cast<int>(events.size()), -1);

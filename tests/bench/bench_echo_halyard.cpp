@@ -1,7 +1,9 @@
-// The echo server as a user of Halyard writes it: on one loop, on the workers of a pool, or on loops that share a port.
+// The echo server as a user of Halyard writes it: on one loop, on the workers of a pool, or on loops that share a port;
+// with a limit to the clients' silence, beside many other deadlines.
 
 #include "plain_socket.h"
 
+#include <halyard/core/deadline.h>
 #include <halyard/core/event_loop.h>
 #include <halyard/core/thread.h>
 #include <halyard/core/unix_signal.h>
@@ -10,7 +12,9 @@
 #include <halyard/net/tcp_socket.h>
 #include <halyard/net/worker_pool.h>
 
+#include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -94,15 +98,34 @@ int runSharing(int loops) {
     return run(port);
 }
 
+int runWithTimeouts(std::size_t others) {
+    struct Idle final : halyard::Deadline {
+        Idle() { arm(after(std::chrono::hours(1))); }
+        void dispatch() override {}
+    };
+    const std::vector<Idle> idle(others);
+
+    TcpServer server;
+    server.newConnection.connect([&server] {
+        while (TcpSocket* const client = server.nextPendingConnection()) {
+            client->setReadTimeout(std::chrono::minutes(1));
+            serve(*client, false);
+        }
+    });
+    return listenAt(server, 0) ? run(server.serverPort()) : 1;
+}
+
 } // namespace
 
-/// [--peek | --pool THREADS | --loops THREADS]
+/// [--peek | --pool THREADS | --loops THREADS | --timeouts OTHER_DEADLINES]
 int main(int argc, char** argv) {
     const std::string_view how = argc > 1 ? argv[1] : "";
-    const int threads = argc > 2 ? static_cast<int>(std::strtol(argv[2], nullptr, 10)) : 1;
+    const long number = argc > 2 ? std::strtol(argv[2], nullptr, 10) : 1;
     bench::raiseDescriptorLimit();
     halyard::EventLoop loop;
     if (how == "--pool")
-        return runPool(threads);
-    return how == "--loops" ? runSharing(threads) : runHere(how == "--peek");
+        return runPool(static_cast<int>(number));
+    if (how == "--loops")
+        return runSharing(static_cast<int>(number));
+    return how == "--timeouts" ? runWithTimeouts(static_cast<std::size_t>(number)) : runHere(how == "--peek");
 }

@@ -104,7 +104,7 @@ void serve() {
     uv_poll_init(loop, &poll, listener.get());
     uv_poll_start(&poll, UV_READABLE, onConnection);
 
-    bench::announce(listener);
+    bench::announceListener(listener.get());
     uv_run(loop, UV_RUN_DEFAULT);
 }
 

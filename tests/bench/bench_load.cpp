@@ -30,16 +30,19 @@ constexpr char usage[] =
     R"(usage: bench_load pingpong --port P [--connections C] [--depth D] [--size N] [--messages TOTAL]
        bench_load churn    --port P [--total N] [--concurrency C]
        bench_load stream   --port P [--bytes B] [--connections C]
+       bench_load hold     --port P [--connections C] [--at-once N]
 
 pingpong  keeps D messages of N bytes under way on each of C connections, until TOTAL came back
 churn     connects, has 64 bytes echoed and closes, N times, C at a time
 stream    has B bytes echoed as fast as they go, 1 MiB of them under way on each connection
+hold      opens C connections, N at a time, has 64 bytes echoed on each, says so, and keeps them until its input ends
 )";
 
 /// "--name value ...", each of them known by its default, and none of them 0.
 class Options {
   public:
-    Options(int argc, char** argv, std::map<std::string_view, std::uint64_t> defaults) : values_(std::move(defaults)) {
+    Options(int argc, char** argv, const std::map<std::string_view, std::uint64_t>& defaults) : values_(defaults) {
+        values_["--port"] = 0;
         for (int i = 2; i < argc; i += 2) {
             const auto known = values_.find(argv[i]);
             if (known == values_.end())
@@ -66,22 +69,29 @@ class Load {
     Load(std::uint64_t port, std::uint64_t size, std::uint64_t depth)
         : port_(static_cast<std::uint16_t>(port)), size_(size), depth_(depth) {}
 
-    /// Shares `messages` among so many connections, after a first one on each that is not counted.
-    void pingPong(std::uint64_t connections, std::uint64_t messages) {
+    /// Opens so many connections, and has a first message echoed on each, which does not count. `atOnce` are less than
+    /// a backlog holds.
+    void connect(std::uint64_t connections, std::uint64_t atOnce = 1'000) {
         connections_.reserve(connections);
-        for (std::uint64_t i = 0; i != connections; ++i)
-            connections_.push_back(open(i));
-        const auto sendAll = [this](auto share) {
-            for (std::uint64_t i = 0; i != connections_.size(); ++i)
-                connections_[i]->send(share(i));
-            await(&LoadConnection::isEchoed);
-        };
-        sendAll([](std::uint64_t) { return std::uint64_t{1}; });
-
+        while (connections_.size() != connections) {
+            const std::size_t first = connections_.size();
+            while (connections_.size() != std::min(first + atOnce, connections)) {
+                connections_.push_back(open(connections_.size()));
+                connections_.back()->send(1);
+            }
+            await(&LoadConnection::isEchoed, first);
+        }
         latencies_.clear();
+    }
+
+    /// Shares `messages` among so many connections.
+    void pingPong(std::uint64_t connections, std::uint64_t messages) {
+        connect(connections);
         latencies_.reserve(messages);
         const Clock::time_point begin = Clock::now();
-        sendAll([=](std::uint64_t i) { return messages / connections + (i < messages % connections ? 1U : 0U); });
+        for (std::uint64_t i = 0; i != connections; ++i)
+            connections_[i]->send(messages / connections + (i < messages % connections ? 1U : 0U));
+        await(&LoadConnection::isEchoed);
         seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
 
         for (const auto& each : connections_)
@@ -122,10 +132,18 @@ class Load {
         seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
     }
 
+    void hold() {
+        std::printf("connections=%zu\n", connections_.size());
+        std::fflush(stdout);
+        while (std::getchar() != EOF) {
+        }
+    }
+
     void report() {
         const auto count = static_cast<double>(latencies_.size());
-        std::printf("messages=%zu seconds=%.6f per_second=%.1f p50_us=%.1f p99_us=%.1f\n", latencies_.size(), seconds_,
-                    count / seconds_, static_cast<double>(percentile(50)), static_cast<double>(percentile(99)));
+        std::printf("messages=%zu seconds=%.6f per_second=%.1f p50_us=%.1f p99_us=%.1f p999_us=%.1f\n",
+                    latencies_.size(), seconds_, count / seconds_, percentile(0.5), percentile(0.99),
+                    percentile(0.999));
     }
 
   private:
@@ -134,10 +152,10 @@ class Load {
     }
     std::unique_ptr<LoadConnection> open(std::uint64_t slot) { return open(slot, slot); }
 
-    /// Until it is true of all connections.
-    void await(bool (LoadConnection::*isSo)() const noexcept) {
+    /// Until it is true of all connections, as it is of those before the `first`.
+    void await(bool (LoadConnection::*isSo)() const noexcept, std::size_t first = 0) {
         const auto still = [isSo](const auto& each) { return !std::invoke(isSo, *each); };
-        auto left = std::count_if(connections_.begin(), connections_.end(), still);
+        auto left = std::count_if(connections_.begin() + static_cast<std::ptrdiff_t>(first), connections_.end(), still);
         while (left != 0) {
             turn([&](std::uint64_t slot) {
                 LoadConnection& connection = *connections_[slot];
@@ -161,10 +179,10 @@ class Load {
             onReady(events_[static_cast<std::size_t>(i)].data.u64);
     }
 
-    float percentile(std::size_t percent) {
-        const auto place = static_cast<std::ptrdiff_t>((latencies_.size() - 1) * percent / 100);
+    double percentile(double share) {
+        const auto place = static_cast<std::ptrdiff_t>(static_cast<double>(latencies_.size() - 1) * share);
         std::nth_element(latencies_.begin(), latencies_.begin() + place, latencies_.end());
-        return latencies_[static_cast<std::size_t>(place)];
+        return static_cast<double>(latencies_[static_cast<std::size_t>(place)]);
     }
 
     std::uint16_t port_;
@@ -179,22 +197,27 @@ class Load {
 
 void run(std::string_view mode, int argc, char** argv) {
     if (mode == "pingpong") {
-        const Options options(
-            argc, argv, {{"--port", 0}, {"--connections", 1}, {"--depth", 1}, {"--size", 64}, {"--messages", 10'000}});
+        const Options options(argc, argv,
+                              {{"--connections", 1}, {"--depth", 1}, {"--size", 64}, {"--messages", 10'000}});
         Load load(options["--port"], options["--size"], options["--depth"]);
         load.pingPong(options["--connections"], options["--messages"]);
         load.report();
     } else if (mode == "churn") {
-        const Options options(argc, argv, {{"--port", 0}, {"--total", 1'000}, {"--concurrency", 16}});
+        const Options options(argc, argv, {{"--total", 1'000}, {"--concurrency", 16}});
         Load load(options["--port"], 64, 1);
         load.churn(options["--total"], options["--concurrency"]);
         load.report();
     } else if (mode == "stream") {
         constexpr std::uint64_t chunk = 64 * 1024;
-        const Options options(argc, argv, {{"--port", 0}, {"--bytes", 1 << 28}, {"--connections", 1}});
+        const Options options(argc, argv, {{"--bytes", 1 << 28}, {"--connections", 1}});
         Load load(options["--port"], chunk, 16);
         load.pingPong(options["--connections"], (options["--bytes"] + chunk - 1) / chunk);
         load.report();
+    } else if (mode == "hold") {
+        const Options options(argc, argv, {{"--connections", 1'000}, {"--at-once", 1'000}});
+        Load load(options["--port"], 64, 1);
+        load.connect(options["--connections"], options["--at-once"]);
+        load.hold();
     } else {
         throw std::invalid_argument("there is no mode '" + std::string(mode) + "'");
     }

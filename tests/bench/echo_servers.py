@@ -1,31 +1,24 @@
-"""Measures echo servers: what an operation costs, counted, and how many of them go through in a second.
-
-The first part counts user-space instructions (callgrind) and system calls (strace) of the server alone, each as the
-difference of two runs of different length, so that starting and ending do not count. A server that is counted is slow
-and finds many connections ready at once; all figures are taken that way. The second part times the servers in turns,
-round by round, so that whatever else the machine does meets all of them; only ratios mean something.
-"""
+"""The echo servers of Halyard and its peers: which there are, and how to run one and load it."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
+import resource
 import signal
-import statistics
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from report import Failure, Goal, Part, busy_note, instructions_counted, listed_programs, number, say, table, verdict
+from report import Failure, listed_programs
 
-FLOOR = "epoll"  # what ratios refer to
-PATIENCE = 180  # seconds for one run of the load generator
-
-
-# --- what is measured -------------------------------------------------------------------------------------------------
+OURS = "halyard"  # what ratios refer to
+FLOOR = "epoll"
+PATIENCE = 900  # seconds for one run of the load generator; a server may run under Valgrind
+MANY = 100_000  # connections, for which there should be descriptors
+SPARE = 100  # descriptors that are not connections
 
 
 @dataclass(frozen=True)
@@ -34,70 +27,27 @@ class Variant:
 
     server: str
     options: tuple[str, ...] = ()
+    title: str = ""
 
     @property
     def name(self) -> str:
         return " ".join((self.server, *self.options))
 
 
-@dataclass(frozen=True)
-class Counting:
-    """A load of which two lengths are counted, and the goals for instructions and for system calls by variant."""
-
-    title: str
-    load: tuple[str, ...]
-    length_option: str
-    lengths: tuple[int, int]
-    instructions: dict[str, Goal]
-    calls: dict[str, Goal]
-
-
-@dataclass(frozen=True)
-class Timing:
-    title: str
-    load: tuple[str, ...]
-    goal: Goal | None = Goal(0.95, at_least=True)
-
-
-def countings(quick: bool) -> list[Counting]:
-    return [
-        Counting(
-            "64-byte message, echoed over 64 connections",
-            ("pingpong", "--connections", "64", "--size", "64"),
-            "--messages",
-            (4_000, 12_000) if quick else (20_000, 60_000),
-            instructions={"halyard": Goal(500), "halyard --peek": Goal(350)},
-            calls={"halyard": Goal(2.05), "halyard --peek": Goal(2.05)},
-        ),
-        Counting(
-            "connection, accepted, echoed once and closed, 64 at a time",
-            ("churn", "--concurrency", "64"),
-            "--total",
-            (200, 600) if quick else (1_000, 3_000),
-            instructions={"halyard": Goal(4_500)},
-            calls={"halyard": Goal(13.5)},
-        ),
-    ]
-
-
-def timings(quick: bool) -> list[Timing]:
-    def scaled(count: int) -> str:
-        return str(count // 10 if quick else count)
-
-    def messages(connections: int, count: int) -> Timing:
-        title = f"64-byte messages, {connections:,} connection{'s' if connections != 1 else ''}"
-        return Timing(title, ("pingpong", "--connections", str(connections), "--messages", scaled(count)))
-
-    return [
-        messages(1, 10_000),
-        messages(64, 40_000),
-        messages(1_000, 40_000),
-        Timing("pieces of 64 KiB, streamed through one connection", ("stream", "--bytes", scaled(400_000_000))),
-        Timing("connections opened, echoed, closed", ("churn", "--concurrency", "64", "--total", scaled(3_000)), None),
-    ]
-
-
-# --- running a server and the load --------------------------------------------------------------------------------------
+VARIANTS = (
+    Variant("halyard", (), "Halyard, `write(readAll())`"),
+    Variant("halyard", ("--peek",), "Halyard, `peek()`/`skip()`"),
+    Variant("epoll", (), "raw epoll"),
+    Variant("uv_poll", (), "bare `uv_poll_t`"),
+    Variant("uv_tcp", ("--try-write",), "libuv, `uv_try_write`"),
+    Variant("uv_tcp", (), "libuv as its guide teaches"),
+    Variant("asio", (), "Asio"),
+    Variant("libevent", (), "libevent"),
+    Variant("qt", (), "Qt 6"),
+)
+# On two threads. These are only counted: what threads gain in time is a matter of free processors.
+POOL = Variant("halyard", ("--pool", "2"), "Halyard, pool of 2")
+LOOPS = Variant("halyard", ("--loops", "2"), "Halyard, 2 loops")
 
 
 @dataclass(frozen=True)
@@ -108,9 +58,23 @@ class Served:
     port: int
 
     def seconds(self) -> float:
-        """The processor time that it has had (proc(5))."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """The processor time that its one thread has had."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    def resident_bytes(self) -> int:
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def raise_descriptor_limit() -> int:
+    """As many descriptors as this user may have, for the programs too; how many connections that makes."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < MANY + SPARE:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (MANY + SPARE, MANY + SPARE))
+            return MANY
+        except (OSError, ValueError):
+            pass
+    return MANY if hard == resource.RLIM_INFINITY else min(hard - SPARE, MANY)
 
 
 class Bench:
@@ -127,22 +91,14 @@ class Bench:
         unknown = set(wanted) - set(listed["servers"])
         if unknown:
             raise Failure(f"there is no server {', '.join(sorted(unknown))}, but {', '.join(listed['servers'])}")
-        self.variants: list[Variant] = []
-        for server in listed["servers"]:
-            if not wanted or server in wanted:
-                self.variants.append(Variant(server))
-                if server == "halyard":
-                    self.variants.append(Variant(server, ("--peek",)))
-        # These are only counted: what threads gain in time is a matter of free processors, and a server has one here.
-        self.threaded = [
-            Variant(each.server, (how, "2"))
-            for each in self.variants
-            if each.name == "halyard"
-            for how in ("--pool", "--loops")
+        self.variants = [
+            each for each in VARIANTS if each.server in listed["servers"] and (not wanted or each.server in wanted)
         ]
+        self.threaded = [each for each in (POOL, LOOPS) if not wanted or each.server in wanted]
+        self.most_connections = raise_descriptor_limit()
 
     @contextmanager
-    def serving(self, variant: Variant, *wrapper: str) -> Iterator[Served]:
+    def serving(self, variant: Variant, *wrapper: str, processors: set[int] | None = None) -> Iterator[Served]:
         """A running server, under `wrapper` where one is given, which ends as an administrator would end it."""
         command = [*wrapper, str(self.directory / f"bench_echo_{variant.server}"), *variant.options]
         errors = self.scratch / "stderr.txt"
@@ -157,7 +113,7 @@ class Bench:
             if announced is None:
                 raise Failure(f"{' '.join(command)} does not listen: {errors.read_text()}")
             pid = int(announced["pid"] or pid)
-            os.sched_setaffinity(pid, {self.server_processor})
+            os.sched_setaffinity(pid, processors or {self.server_processor})
             yield Served(pid, int(announced["port"]))
             os.kill(pid, signal.SIGTERM)
             if process.wait(PATIENCE) != 0:
@@ -169,164 +125,40 @@ class Bench:
                 process.wait()
             process.stdout.close()
 
-    def drive(self, port: int, load: tuple[str, ...]) -> dict[str, float]:
-        """Runs the load generator; what it reports, by name."""
+    @contextmanager
+    def loading(
+        self, port: int, load: tuple[str, ...], processor: int | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        """The load generator, running."""
         command = [str(self.directory / "bench_load"), *load, "--port", str(port)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            os.sched_setaffinity(process.pid, {self.load_processor})
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
             try:
-                output, errors = process.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired as error:
+                os.sched_setaffinity(process.pid, {self.load_processor if processor is None else processor})
+                yield process
+            finally:
                 process.kill()
-                raise Failure(f"{' '.join(command)} did not end in {PATIENCE} s") from error
-        if process.returncode != 0:
-            raise Failure(f"{' '.join(command)}: {errors.strip()}")
+
+    @contextmanager
+    def holding(self, port: int, connections: int, at_once: int = 1_000) -> Iterator[None]:
+        """So many connections, on each of which something was echoed, and that are idle since."""
+        load = ("hold", "--connections", str(connections), "--at-once", str(at_once))
+        with self.loading(port, load) as process:
+            assert process.stdout is not None and process.stderr is not None
+            if process.stdout.readline() != f"connections={connections}\n":
+                raise Failure(f"there are no {connections} connections: {process.stderr.read().strip()}")
+            yield
+
+    def said_by(self, load: subprocess.Popen[str]) -> dict[str, float]:
+        """What the load generator reports at its end, by name."""
+        try:
+            output, errors = load.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise Failure(f"the load generator did not end in {PATIENCE} s") from error
+        if load.returncode != 0:
+            raise Failure(f"the load generator: {errors.strip()}")
         return {name: float(value) for name, value in (pair.split("=") for pair in output.split())}
 
-
-# --- part 1: counting ---------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Count:
-    """What one operation costs a server."""
-
-    load: str
-    variant: str
-    instructions: float | None = None
-    calls: float | None = None
-    calls_by_name: dict[str, float] | None = None
-
-
-def count_instructions(bench: Bench, variant: Variant, load: tuple[str, ...]) -> int:
-    out = bench.scratch / "callgrind.out"
-    with bench.serving(variant, "valgrind", "--tool=callgrind", f"--callgrind-out-file={out}") as server:
-        bench.drive(server.port, load)
-    return instructions_counted(out)
-
-
-def count_calls(bench: Bench, variant: Variant, load: tuple[str, ...]) -> dict[str, int]:
-    out = bench.scratch / "strace.txt"
-    # strace keeps signals to itself: the shell says which process the server is going to be.
-    tell_pid = ("sh", "-c", 'printf "pid $$ "; exec "$@"', "sh")
-    with bench.serving(variant, "strace", "-f", "-c", "-o", str(out), *tell_pid) as server:
-        bench.drive(server.port, load)
-    calls = {}
-    for line in out.read_text().splitlines():
-        # % time, seconds, usecs/call, calls, errors (may be blank), syscall
-        row = re.fullmatch(r" *[\d.]+ +[\d.]+ +\d* +(\d+) +(?:\d+ +)?([a-z]\w*)", line)
-        if row is not None and row[2] != "total":
-            calls[row[2]] = int(row[1])
-    return calls
-
-
-def count(bench: Bench, counting: Counting, variant: Variant) -> Count:
-    short, long = (counting.load + (counting.length_option, str(length)) for length in counting.lengths)
-    operations = counting.lengths[1] - counting.lengths[0]
-    result = Count(counting.title, variant.name)
-    if shutil.which("valgrind"):
-        more = count_instructions(bench, variant, long) - count_instructions(bench, variant, short)
-        result.instructions = more / operations
-    if shutil.which("strace"):
-        few, many = count_calls(bench, variant, short), count_calls(bench, variant, long)
-        each = {name: (number - few.get(name, 0)) / operations for name, number in many.items()}
-        result.calls_by_name = {name: round(number, 3) for name, number in each.items() if abs(number) >= 0.001}
-        result.calls = sum(each.values())
-    return result
-
-
-def count_all(bench: Bench, quick: bool) -> Part:
-    part = Part("## Echo servers, counted", list(bench.absence))
-    missing = [tool for tool in ("valgrind", "strace") if not shutil.which(tool)]
-    part.notes += [f"{tool} is not installed: what it counts is left out." for tool in missing]
-    counts = []
-    for counting in countings(quick):
-        rows = []
-        for variant in bench.variants + bench.threaded:
-            say(f"counting {variant.name}: {counting.title}")
-            one = count(bench, counting, variant)
-            counts.append(one)
-            calls = sorted((one.calls_by_name or {}).items(), key=lambda call: -call[1])
-            rows.append(
-                [
-                    variant.name,
-                    number(one.instructions, 0),
-                    verdict(counting.instructions.get(variant.name), one.instructions),
-                    number(one.calls, 2),
-                    verdict(counting.calls.get(variant.name), one.calls),
-                    ", ".join(f"{name} {each:.2f}" for name, each in calls if each >= 0.005),
-                ]
-            )
-        header = ["server", "instructions", "goal", "system calls", "goal", "which"]
-        part.tables.append(table(f"One {counting.title}", header, rows))
-    part.results["counts"] = [asdict(each) for each in counts]
-    return part
-
-
-# --- part 2: timing -----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Time:
-    """What one round gave."""
-
-    load: str
-    variant: str
-    round: int
-    per_second: float
-    p50_us: float
-    p99_us: float
-    server_us: float  # processor time of the server for one operation
-
-
-def time_once(bench: Bench, timing: Timing, variant: Variant, number_of_round: int) -> Time:
-    with bench.serving(variant) as server:
-        before = server.seconds()
-        said = bench.drive(server.port, timing.load)
-        spent = server.seconds() - before
-    return Time(
-        timing.title,
-        variant.name,
-        number_of_round,
-        said["per_second"],
-        said["p50_us"],
-        said["p99_us"],
-        spent * 1e6 / said["messages"],
-    )
-
-
-def time_all(bench: Bench, quick: bool, rounds: int) -> Part:
-    part = Part(f"## Echo servers, timed, medians of {rounds} rounds", bench.absence + busy_note())
-    times = []
-    for timing in timings(quick):
-        say(f"timing {timing.title}: {rounds} rounds of {', '.join(each.name for each in bench.variants)}")
-        taken: dict[str, list[Time]] = {variant.name: [] for variant in bench.variants}
-        for number_of_round in range(rounds):
-            for variant in bench.variants:
-                taken[variant.name].append(time_once(bench, timing, variant, number_of_round))
-        rows = []
-        for name, own in taken.items():
-            times += own
-            rates = [each.per_second for each in own]
-            # Round by round, because what disturbs a round disturbs all of it.
-            ratios = [each.per_second / floor.per_second for each, floor in zip(own, taken.get(FLOOR, []))]
-            ratio = statistics.median(ratios) if ratios else None
-            goal = timing.goal if name.startswith("halyard") else None
-            rows.append(
-                [
-                    name,
-                    number(statistics.median(rates), 0),
-                    f"{min(rates):,.0f} – {max(rates):,.0f}",
-                    number(ratio, 2),
-                    f"{min(ratios):.2f} – {max(ratios):.2f}" if ratios else "",
-                    verdict(goal, ratio),
-                    number(statistics.median(each.p50_us for each in own), 0),
-                    number(statistics.median(each.p99_us for each in own), 0),
-                    number(statistics.median(each.server_us for each in own), 1),
-                ]
-            )
-        header = ["server", "per second", "spread", f"ratio to {FLOOR}", "spread", "goal"]
-        header += ["p50 µs", "p99 µs", "server's processor µs each"]
-        part.tables.append(table(timing.title[0].upper() + timing.title[1:], header, rows))
-    part.results["times"] = [asdict(each) for each in times]
-    return part
+    def drive(self, port: int, load: tuple[str, ...]) -> dict[str, float]:
+        with self.loading(port, load) as process:
+            return self.said_by(process)

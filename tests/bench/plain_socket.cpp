@@ -34,10 +34,10 @@ void announce(std::uint16_t port) {
     std::fflush(stdout);
 }
 
-void announce(const Descriptor& listener) {
+void announceListener(int descriptor) {
     sockaddr_in name{};
     socklen_t length = sizeof name;
-    checked(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&name), &length), "getsockname");
+    checked(::getsockname(descriptor, reinterpret_cast<sockaddr*>(&name), &length), "getsockname");
     announce(ntohs(name.sin_port));
 }
 

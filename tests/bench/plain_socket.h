@@ -41,7 +41,7 @@ Descriptor listenAnywhere();
 
 /// The line by which the script learns where a server listens.
 void announce(std::uint16_t port);
-void announce(const Descriptor& listener);
+void announceListener(int descriptor);
 
 /// As many descriptors as the hard limit allows.
 void raiseDescriptorLimit() noexcept;

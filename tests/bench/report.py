@@ -31,13 +31,14 @@ class Goal:
 class Part:
     """What a part of the benchmark has to say: for people, and as figures by name."""
 
+    name: str
     title: str
     notes: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     results: dict[str, object] = field(default_factory=dict)
 
     def text(self) -> str:
-        return "\n".join([f"{self.title}\n", *(f"{note}\n" for note in self.notes), *self.tables])
+        return "\n".join([f"## {self.title}\n", *(f"{note}\n" for note in self.notes), *self.tables])
 
 
 def say(what: str) -> None:
@@ -52,9 +53,23 @@ def verdict(goal: Goal | None, value: float | None) -> str:
     return "" if goal is None or value is None else goal.verdict(value)
 
 
-def table(title: str, header: list[str], rows: list[list[str]]) -> str:
+def table(title: str, header: list[str], rows: list[list[str]], *notes: str) -> str:
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return f"### {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    text = f"### {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "\n".join([text, *(f"{note}\n" for note in notes)])
+
+
+def write_into(document: Path, sections: dict[str, str]) -> None:
+    """Writes each section anew, between the lines that mark its place in the document."""
+    text = document.read_text()
+    for name, section in sections.items():
+        begin, end = f"<!-- bench: {name} -->\n", f"<!-- end of {name} -->\n"
+        before, found_begin, rest = text.partition(begin)
+        _, found_end, after = rest.partition(end)
+        if not found_begin or not found_end:
+            raise Failure(f"{document} has no place for {name}: it needs the lines {begin.strip()} and {end.strip()}")
+        text = f"{before}{begin}\n{section}\n{end}{after}"
+    document.write_text(text)
 
 
 def processor_name() -> str:
@@ -91,8 +106,6 @@ def listed_programs(build_dir: Path) -> dict[str, list[str]]:
     return {key: names.split() for key, names in (line.split(":", 1) for line in lines)}
 
 
-def instructions_counted(callgrind_out: Path) -> int:
-    found = re.search(r"^summary: (\d+)", callgrind_out.read_text(), re.MULTILINE)
-    if found is None:
-        raise Failure("callgrind has left no summary")
-    return int(found[1])
+def versions(build_dir: Path) -> str:
+    """Of the compiler, and of what is measured."""
+    return " ".join(listed_programs(build_dir)["versions"])

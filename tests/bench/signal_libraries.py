@@ -9,7 +9,6 @@ a while and quick for a while. Ratios are taken within a round.
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 import subprocess
 import threading
@@ -17,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from report import Failure, Goal, Part, busy_note, instructions_counted, listed_programs, number, say, table
+import counting
+from report import Failure, Goal, Part, busy_note, listed_programs, number, say, table
 
 OURS = "halyard"
 BARE = "function"  # a vector of std::function, called in a loop
@@ -167,20 +167,13 @@ def weigh_all(libraries: Libraries, figures: Figures) -> None:
 
 
 def count_all(libraries: Libraries, scratch: Path, figures: Figures) -> None:
-    def instructions(name: str, case: str, operations: int) -> int | None:
-        out = scratch / "callgrind.out"
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", libraries.path(name), case]
-        ran = subprocess.run([*command, str(operations)], capture_output=True, text=True, timeout=PATIENCE, check=False)
-        if ran.returncode != 0:
-            raise Failure(f"{name} under callgrind: {ran.stderr.strip()}")
-        return None if ran.stdout == "none\n" else instructions_counted(out)
-
     figures.instructions = {case: {} for case in COUNTED}
     for case, by_library in figures.instructions.items():
         for name in (OURS, "pair", BARE):
-            few, many = (instructions(name, case, length) for length in LENGTHS)
-            if few is not None and many is not None:
-                by_library[name] = (many - few) / (LENGTHS[1] - LENGTHS[0])
+            program = str(libraries.path(name))
+            each = counting.program_instructions(scratch, lambda length: [program, case, str(length)], LENGTHS)
+            if each is not None:
+                by_library[name] = each
 
 
 # --- the goals ----------------------------------------------------------------------------------------------------------------
@@ -303,17 +296,17 @@ def load_average() -> str:
 def measure(build_dir: Path, scratch: Path, quick: bool, rounds: int) -> Part:
     libraries = Libraries(build_dir)
     names = libraries.names
-    part = Part(f"## Signals and queued events, medians of {rounds} rounds", busy_note())
+    part = Part("signals", f"Signals and queued events, medians of {rounds} rounds", busy_note())
     part.notes += [f"{TITLES[name]} is left out: it is not installed." for name in libraries.absent]
 
     figures = Figures({}, {}, {}, {})
     say(f"signals: weighing {', '.join(names)}")
     weigh_all(libraries, figures)
-    if shutil.which("valgrind"):
+    if counting.can_count_instructions():
         say("signals: counting instructions")
         count_all(libraries, scratch, figures)
     else:
-        part.notes.append("valgrind is not installed: what it counts is left out.")
+        part.notes += counting.what_cannot_be_counted()
     say(f"signals: {rounds} rounds of {', '.join(names)}")
     before = load_average()
     time_all(libraries, rounds, 2 if quick else 8, figures)

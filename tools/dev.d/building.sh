@@ -21,7 +21,7 @@ configure() {
 forget_missing_peers() {
     local peer missing=()
     [[ ! -f $1/tests/bench/programs.txt ]] ||
-        read -ra missing < <(sed -n 's/^absent libraries://p' "$1/tests/bench/programs.txt") || true
+        read -ra missing < <(sed -n 's/^absent [a-z]*://p' "$1/tests/bench/programs.txt" | xargs) || true
     for peer in "${missing[@]}"; do
         if is_there "$peer"; then
             rm -rf "$1"
@@ -33,6 +33,11 @@ forget_missing_peers() {
 # The build that people use, and that `run` and `test` share. Warnings stop it where HALYARD_WERROR says so.
 configure_default() {
     configure build -Dbuildtype=debugoptimized -Dtests=enabled -Dtools=enabled ${HALYARD_WERROR:+-Dwerror=true}
+}
+
+# The build in which cost is measured; of its programs only those are built that are asked for.
+configure_bench() {
+    configure build-bench -Dbuildtype=release -Dbench=true -Dtests=enabled -Dtools=enabled
 }
 
 # through_ccache COMPILER: Meson looks for ccache by itself only as long as nobody names the compiler.

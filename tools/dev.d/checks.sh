@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
-readonly CHECKS=(format headers layers refusals werror tidy install embedding qt asan tsan)
+readonly CHECKS=(format headers layers refusals werror tidy install embedding qt costs asan tsan)
 
 # What a check needs beyond what the tests need.
 needs_of_check() {
@@ -14,6 +14,7 @@ needs_of_check() {
     install) echo cmake ;;
     embedding) echo g++ asio glib libevent qt5 qt ;;
     qt) echo g++ qt ;;
+    costs) echo valgrind strace ;;
     asan) echo g++ address undefined ;;
     tsan) echo g++ thread ;;
     esac
@@ -74,6 +75,12 @@ check_qt() {
     grep -q qt_compare_qt "$strict_gcc/build.ninja" || meson setup --reconfigure "$strict_gcc"
     build "$strict_gcc" qt_compare_qt qt_compare_halyard qt_fortune_server
     meson test -C "$strict_gcc" --no-rebuild --print-errorlogs --suite qt_compare
+}
+
+check_costs() {
+    configure_bench
+    build build-bench bench_costs
+    tests/bench/run build-bench --check
 }
 
 check_asan() {

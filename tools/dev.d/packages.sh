@@ -38,7 +38,7 @@ TABLE
 
 readonly BUILD_NEEDS=(compiler meson ninja pkg-config libuv spdlog doctest cli11)
 readonly TEST_NEEDS=("${BUILD_NEEDS[@]}" nc socat nss_wrapper)
-readonly BENCH_PEERS=(qt boost sigcpp asio)
+readonly BENCH_PEERS=(qt boost sigcpp asio libevent)
 
 # Things are looked for themselves, not for their packages: whoever has them from elsewhere is not asked to install.
 is_there() {
