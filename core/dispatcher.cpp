@@ -198,8 +198,20 @@ void Dispatcher::takeInbox() noexcept {
 }
 
 void Dispatcher::schedule(Dispatchable& what) noexcept {
-    if (what.previous_ != nullptr || (state_ != State::Open && isClosedElseWakes()))
+    if (what.previous_ != nullptr)
         return;
+    if (state_ == State::Open) [[likely]]
+        append(what);
+    else
+        appendUnlessClosed(what); // apart, so that the way above needs no frame
+}
+
+void Dispatcher::appendUnlessClosed(Dispatchable& what) noexcept {
+    if (!isClosedElseWakes())
+        append(what);
+}
+
+inline void Dispatcher::append(Dispatchable& what) noexcept {
     what.turn_ = turn_;
     what.next_ = nullptr;
     what.previous_ = readyEnd_;

@@ -156,6 +156,8 @@ class Dispatcher final : public Executor {
     void wakeLocked() noexcept;                                        ///< with endMutex_
     bool isClosed() const noexcept { return state_ == State::Closed; } ///< becomes so under endMutex_
     bool isClosedElseWakes() noexcept;
+    void append(Dispatchable& what) noexcept;
+    [[gnu::noinline]] void appendUnlessClosed(Dispatchable& what) noexcept;
     void closeHandles() noexcept;
 
     void armAlarm(std::optional<Clock::time_point> when) noexcept;
