@@ -3,11 +3,20 @@
 #include <halyard/core/event_loop.h>
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
+#include <halyard/version.h>
 
 #include <iostream>
+#include <sstream>
 #include <string>
 
 int main() {
+    std::ostringstream compiledWith;
+    compiledWith << HALYARD_VERSION_MAJOR << '.' << HALYARD_VERSION_MINOR << '.' << HALYARD_VERSION_PATCH;
+    if (compiledWith.str() != halyard::version()) {
+        std::cerr << "the headers are of " << compiledWith.str() << ", the library is " << halyard::version() << '\n';
+        return 1;
+    }
+
     halyard::TcpServer server;
     server.newConnection.connect([&server] {
         halyard::TcpSocket* peer = server.nextPendingConnection();

@@ -2,6 +2,8 @@
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
 readonly CHECKS=(format headers layers refusals werror tidy install embedding qt costs asan tsan)
+# Those that take long, or ask what a change hardly ever touches: `check --full` runs them too.
+readonly SLOW_CHECKS=(deb)
 
 # What a check needs beyond what the tests need.
 needs_of_check() {
@@ -12,6 +14,7 @@ needs_of_check() {
     werror) echo g++ clang++ ;;
     tidy) echo clang++ clang-tidy ;;
     install) echo cmake ;;
+    deb) echo dpkg-buildpackage debhelper help2man lintian ;;
     embedding) echo g++ asio glib libevent qt5 qt ;;
     qt) echo g++ qt ;;
     costs) echo valgrind strace ;;
@@ -61,6 +64,10 @@ check_install() {
     tests/install/run build-install
 }
 
+check_deb() {
+    tests/install/deb
+}
+
 # The directory may have been configured before the libraries were installed, and Meson remembers what it did not find.
 check_embedding() {
     configure_strict_gcc
@@ -108,7 +115,7 @@ run_sanitized_tests() {
 
 # What clang says of the sources does not hang on what it makes of them.
 configure_clang() {
-    configure_with clang++ build-clang -Doptimization=0 -Ddebug=false -Dwerror=true
+    configure_with clang++ build-clang -Doptimization=0 -Ddebug=false -Dwerror=true -Dembedding=disabled
 }
 
 # The build where a warning of g++ is an error: the default one if it is that already (CI's is), or one beside it.

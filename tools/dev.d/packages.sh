@@ -30,6 +30,10 @@ qt5           qtbase5-dev       qt5-qtbase-devel    qt@5
 boost         libboost-dev      boost-devel         boost
 sigcpp        libsigc++-3.0-dev libsigc++30-devel   libsigc++
 cmake         cmake             cmake               cmake
+dpkg-buildpackage dpkg-dev      -                   -
+debhelper     debhelper         -                   -
+help2man      help2man          -                   -
+lintian       lintian           -                   -
 asio          libasio-dev       asio-devel          asio
 glib          libglib2.0-dev    glib2-devel         glib
 libevent      libevent-dev      libevent-devel      libevent
@@ -48,6 +52,7 @@ is_there() {
     libuv | spdlog) pkg-config --exists "$1" ;;
     qt) pkg-config --exists Qt6Core Qt6Network ;;
     qt5) pkg-config --exists Qt5Core ;;
+    debhelper) command -v dh ;;
     glib) pkg-config --exists glib-2.0 ;;
     libevent) pkg-config --exists libevent_core ;;
     boost) finds_header boost/signals2.hpp ;;
