@@ -9,8 +9,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <exception>
 #include <memory>
 #include <utility>
 
@@ -65,20 +63,15 @@ class Server {
     tcp::acceptor acceptor_;
 };
 
+void serve() {
+    asio::io_context context(1);
+    const Server server(context);
+    asio::signal_set terminate(context, SIGTERM);
+    terminate.async_wait([&context](error_code, int) { context.stop(); });
+    bench::announce(server.port());
+    context.run();
+}
+
 } // namespace
 
-int main() {
-    try {
-        bench::raiseDescriptorLimit();
-        asio::io_context context(1);
-        const Server server(context);
-        asio::signal_set terminate(context, SIGTERM);
-        terminate.async_wait([&context](error_code, int) { context.stop(); });
-        bench::announce(server.port());
-        context.run();
-        return 0;
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s\n", error.what());
-        return 1;
-    }
-}
+int main() { return bench::run(serve); }

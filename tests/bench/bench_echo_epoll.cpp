@@ -13,8 +13,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
-#include <exception>
 #include <span>
 #include <string>
 #include <string_view>
@@ -122,12 +120,5 @@ class EchoServer {
 } // namespace
 
 int main() {
-    try {
-        bench::raiseDescriptorLimit();
-        EchoServer().run();
-        return 0;
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s\n", error.what());
-        return 1;
-    }
+    return bench::run([] { EchoServer().run(); });
 }

@@ -10,10 +10,7 @@
 #include <netinet/in.h>
 
 #include <csignal>
-#include <cstdio>
-#include <exception>
 #include <memory>
-#include <stdexcept>
 
 namespace {
 
@@ -64,12 +61,5 @@ void serve() {
 
 int main() {
     std::signal(SIGPIPE, SIG_IGN); // libevent writes without MSG_NOSIGNAL
-    try {
-        bench::raiseDescriptorLimit();
-        serve();
-        return 0;
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s\n", error.what());
-        return 1;
-    }
+    return bench::run(serve);
 }

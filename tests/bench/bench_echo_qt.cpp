@@ -11,8 +11,7 @@
 #include <sys/socket.h>
 
 #include <csignal>
-#include <cstdio>
-#include <exception>
+#include <stdexcept>
 
 namespace {
 
@@ -21,7 +20,7 @@ void serve(QTcpSocket* client) {
     QObject::connect(client, &QTcpSocket::disconnected, client, &QObject::deleteLater);
 }
 
-int run(QCoreApplication& application) {
+void run(QCoreApplication& application) {
     sigset_t watched;
     sigemptyset(&watched);
     sigaddset(&watched, SIGTERM);
@@ -36,23 +35,17 @@ int run(QCoreApplication& application) {
             serve(client);
     });
     server.setListenBacklogSize(SOMAXCONN);
-    if (!server.listen(QHostAddress::LocalHost)) {
-        std::fprintf(stderr, "%s\n", qPrintable(server.errorString()));
-        return 1;
-    }
+    if (!server.listen(QHostAddress::LocalHost))
+        throw std::runtime_error(qPrintable(server.errorString()));
     bench::announce(server.serverPort());
-    return QCoreApplication::exec();
+    QCoreApplication::exec();
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    try {
-        bench::raiseDescriptorLimit();
+    return bench::run([&] {
         QCoreApplication application(argc, argv);
-        return run(application);
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s\n", error.what());
-        return 1;
-    }
+        run(application);
+    });
 }

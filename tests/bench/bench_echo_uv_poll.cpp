@@ -11,8 +11,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
-#include <cstdio>
-#include <exception>
 #include <string>
 
 namespace {
@@ -110,13 +108,4 @@ void serve() {
 
 } // namespace
 
-int main() {
-    try {
-        bench::raiseDescriptorLimit();
-        serve();
-        return 0;
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s\n", error.what());
-        return 1;
-    }
-}
+int main() { return bench::run(serve); }

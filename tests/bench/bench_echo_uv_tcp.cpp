@@ -9,10 +9,9 @@
 #include <array>
 #include <csignal>
 #include <cstddef>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
+#include <stdexcept>
 #include <string_view>
 
 namespace {
@@ -120,12 +119,5 @@ void serve(bool tryFirst) {
 /// [--try-write]
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN); // libuv writes without MSG_NOSIGNAL
-    try {
-        bench::raiseDescriptorLimit();
-        serve(argc > 1 && std::string_view(argv[1]) == "--try-write");
-        return 0;
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s\n", error.what());
-        return 1;
-    }
+    return bench::run([&] { serve(argc > 1 && std::string_view(argv[1]) == "--try-write"); });
 }

@@ -21,6 +21,7 @@
 #include <exception>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,15 +29,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr char usage[] = R"(usage: bench_pieces connection TIMES
-       bench_pieces wait TIMES
-       bench_pieces deadlines TIMES ARMED
-       bench_pieces timers TIMES ARMED
+constexpr char usage[] = R"(usage: bench_pieces PIECE TIMES [ARMED]
 
-connection a client is accepted, 64 bytes of his are echoed, he goes
-wait       a waitForNewConnection() finds a client, who is taken and let go
-deadlines  one of so many armed deadlines is armed for later, each in its turn
-timers     one of so many active timers is started again, each in its turn
+connection  a client is accepted, 64 bytes of his are echoed, he goes
+wait        a waitForNewConnection() finds a client, who is taken and let go
+outside     10 times 64 bytes are written outside any slot
+inside      10 times 64 bytes are written in a slot that one byte of the client has called
+copied      a slot called so writes 16 KiB, and keeps the string
+moved       a slot called so writes 16 KiB, and gives the string away
+deadlines   one of so many armed deadlines is armed for later, each in its turn
+timers      one of so many active timers is started again, each in its turn
 )";
 
 class Server : public halyard::TcpServer {
@@ -83,6 +85,50 @@ void connection(std::size_t times) {
     }
 }
 
+/// A client and its socket; `write` writes so many bytes, in the slot of its readyRead where `inSlot`.
+template <class Write>
+void writing(std::size_t times, std::size_t bytes, bool inSlot, Write write) {
+    Server server;
+    const bench::Descriptor client = server.newClient();
+    if (!server.waitForNewConnection(-1))
+        throw std::runtime_error(server.errorString());
+    halyard::TcpSocket& socket = *server.nextPendingConnection();
+    socket.readyRead.connect([&socket, write] {
+        socket.skip(1);
+        write(socket);
+    });
+    std::vector<char> buffer(bytes);
+    while (times-- != 0) {
+        if (inSlot)
+            bench::checked(::send(client.get(), "!", 1, MSG_NOSIGNAL) == 1 ? 0 : -1, "send");
+        else
+            write(socket);
+        std::size_t left = bytes;
+        while (left != 0) {
+            const ssize_t received = ::recv(client.get(), buffer.data(), left, MSG_DONTWAIT);
+            if (received > 0)
+                left -= static_cast<std::size_t>(received);
+            else
+                halyard::EventLoop::current()->processEvents(1s);
+        }
+    }
+}
+
+void writeTenTimes(halyard::TcpSocket& socket) {
+    const std::array<char, 64> bytes{};
+    for (int i = 0; i != 10; ++i)
+        socket.write(std::string_view(bytes.data(), bytes.size()));
+}
+
+std::string longText() { return std::string(16 * 1024, 'x'); }
+
+void writeCopy(halyard::TcpSocket& socket) {
+    const std::string text = longText();
+    socket.write(text);
+}
+
+void writeMoved(halyard::TcpSocket& socket) { socket.write(longText()); }
+
 void wait(std::size_t times) {
     Server server;
     while (times-- != 0) {
@@ -115,15 +161,22 @@ void restart(std::size_t times, std::size_t armed) {
 
 void run(std::string_view piece, std::size_t times, std::size_t armed) {
     if (piece == "connection")
-        connection(times);
-    else if (piece == "wait")
-        wait(times);
-    else if (piece == "deadlines" && armed != 0)
-        restart<IdleDeadline>(times, armed);
-    else if (piece == "timers" && armed != 0)
-        restart<IdleTimer>(times, armed);
-    else
-        throw std::invalid_argument("there is no such piece");
+        return connection(times);
+    if (piece == "wait")
+        return wait(times);
+    if (piece == "outside")
+        return writing(times, 640, false, writeTenTimes);
+    if (piece == "inside")
+        return writing(times, 640, true, writeTenTimes);
+    if (piece == "copied")
+        return writing(times, 16 * 1024, true, writeCopy);
+    if (piece == "moved")
+        return writing(times, 16 * 1024, true, writeMoved);
+    if (piece == "deadlines" && armed != 0)
+        return restart<IdleDeadline>(times, armed);
+    if (piece == "timers" && armed != 0)
+        return restart<IdleTimer>(times, armed);
+    throw std::invalid_argument("there is no such piece");
 }
 
 std::size_t numberAt(int place, int argc, char** argv) {

@@ -76,15 +76,15 @@ def what_cannot_be_counted() -> list[str]:
 # --- of an echo server ----------------------------------------------------------------------------------------------------
 
 
-def server_instructions(bench: Bench, variant: Variant, load: Load, idle: int = 0, at_once: int = 1) -> float:
-    """Beside so many idle connections, which outlive the server; where they come one at a time, they cost the same in
-    both runs to an instruction."""
+def server_instructions(bench: Bench, variant: Variant, load: Load, idle: int = 0) -> float:
+    """Beside so many idle connections. They come few at a time and outlive the server, so that they cost nearly the same
+    in both runs."""
     out = bench.scratch / "callgrind.out"
 
     def run(length: int) -> int:
         with ExitStack() as ends_last, bench.serving(variant, *callgrind(out)) as server:
             if idle:
-                ends_last.enter_context(bench.holding(server.port, idle, at_once))
+                ends_last.enter_context(bench.holding(server.port, idle, at_once=16))
             bench.drive(server.port, load.of(length))
         return instructions_of_run(out)
 

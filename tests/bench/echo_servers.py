@@ -7,7 +7,7 @@ import re
 import resource
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,11 @@ def raise_descriptor_limit() -> int:
     return MANY if hard == resource.RLIM_INFINITY else min(hard - SPARE, MANY)
 
 
+def run_on(processors: set[int]) -> Callable[[], None]:
+    """For what a new process does first: so its threads stay there, too."""
+    return lambda: os.sched_setaffinity(0, processors)
+
+
 class Bench:
     """The programs in a build directory, and how to run them."""
 
@@ -103,7 +108,13 @@ class Bench:
         command = [*wrapper, str(self.directory / f"bench_echo_{variant.server}"), *variant.options]
         errors = self.scratch / "stderr.txt"
         with errors.open("w") as stderr:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                preexec_fn=run_on(processors or {self.server_processor}),
+            )
         assert process.stdout is not None
         pid = process.pid
         try:
@@ -113,7 +124,6 @@ class Bench:
             if announced is None:
                 raise Failure(f"{' '.join(command)} does not listen: {errors.read_text()}")
             pid = int(announced["pid"] or pid)
-            os.sched_setaffinity(pid, processors or {self.server_processor})
             yield Served(pid, int(announced["port"]))
             os.kill(pid, signal.SIGTERM)
             if process.wait(PATIENCE) != 0:
@@ -132,9 +142,9 @@ class Bench:
         """The load generator, running."""
         command = [str(self.directory / "bench_load"), *load, "--port", str(port)]
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        place = run_on({self.load_processor if processor is None else processor})
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, preexec_fn=place) as process:
             try:
-                os.sched_setaffinity(process.pid, {self.load_processor if processor is None else processor})
                 yield process
             finally:
                 process.kill()

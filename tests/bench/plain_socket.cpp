@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <exception>
 #include <system_error>
 
 namespace bench {
@@ -47,6 +48,17 @@ void raiseDescriptorLimit() noexcept {
         return;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int run(const std::function<void()>& serve) noexcept {
+    try {
+        raiseDescriptorLimit();
+        serve();
+        return 0;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return 1;
+    }
 }
 
 } // namespace bench

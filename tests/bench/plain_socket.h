@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -45,5 +46,8 @@ void announceListener(int descriptor);
 
 /// As many descriptors as the hard limit allows.
 void raiseDescriptorLimit() noexcept;
+
+/// What the main function of an echo server gives: with as many descriptors as that, and what went wrong said.
+int run(const std::function<void()>& serve) noexcept;
 
 } // namespace bench

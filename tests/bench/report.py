@@ -59,17 +59,29 @@ def table(title: str, header: list[str], rows: list[list[str]], *notes: str) -> 
     return "\n".join([text, *(f"{note}\n" for note in notes)])
 
 
-def write_into(document: Path, sections: dict[str, str]) -> None:
-    """Writes each section anew, between the lines that mark its place in the document."""
-    text = document.read_text()
-    for name, section in sections.items():
+class Document:
+    """A text with places for sections, each between two lines that mark it, and written anew by its name."""
+
+    def __init__(self, path: Path, sections: list[str]) -> None:
+        self.path = path
+        for name in sections:
+            self.around(name)  # which had better be known before an hour of measuring
+
+    def around(self, name: str) -> tuple[str, str]:
+        """What stands before the section and after it, with its marks."""
         begin, end = f"<!-- bench: {name} -->\n", f"<!-- end of {name} -->\n"
-        before, found_begin, rest = text.partition(begin)
+        try:
+            before, found_begin, rest = self.path.read_text().partition(begin)
+        except OSError as error:
+            raise Failure(f"{self.path} cannot be read: {error.strerror}") from error
         _, found_end, after = rest.partition(end)
         if not found_begin or not found_end:
-            raise Failure(f"{document} has no place for {name}: it needs the lines {begin.strip()} and {end.strip()}")
-        text = f"{before}{begin}\n{section}\n{end}{after}"
-    document.write_text(text)
+            raise Failure(f"{self.path} has no place for {name}: the lines {begin.strip()} and {end.strip()}")
+        return before + begin, end + after
+
+    def write(self, name: str, section: str) -> None:
+        before, after = self.around(name)
+        self.path.write_text(f"{before}\n{section}\n{after}")
 
 
 def processor_name() -> str:

@@ -36,9 +36,7 @@ def crowd_table(bench: Bench, part: Part, quick: bool) -> str:
         results[variant.name] = each = {}
         for size in sizes:
             say(f"counting {variant.name} beside {size:,} idle connections")
-            # Qt looks at all connections in every turn: so long nobody can wait.
-            at_once = 1_000 if variant.server == "qt" else 1
-            each[size] = counting.server_instructions(bench, variant, messages_of(ACTIVE, quick), size, at_once)
+            each[size] = counting.server_instructions(bench, variant, messages_of(ACTIVE, quick), size)
         ratio = each[most] / each[FEW]
         goal = CROWD_GOAL if variant.server == OURS else None
         rows.append([variant.title, *(number(each[size], 0) for size in sizes), number(ratio, 2), verdict(goal, ratio)])
