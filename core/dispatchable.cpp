@@ -6,13 +6,13 @@
 
 namespace halyard {
 
-Dispatchable::Dispatchable() : dispatcher_(&Dispatcher::current()) { dispatcher_->addUser(); }
+Dispatchable::Dispatchable() : state_(&Dispatcher::current()) { dispatcher().addUser(); }
 
 Dispatchable::~Dispatchable() {
     unschedule();
     if (slotPlace_ != 0)
-        dispatcher_->forgetSlotWaiter(slotPlace_ - 1);
-    dispatcher_->removeUser();
+        dispatcher().forgetSlotWaiter(slotPlace_ - 1);
+    dispatcher().removeUser();
 }
 
 void Dispatchable::leaveLoop() noexcept {
@@ -20,21 +20,21 @@ void Dispatchable::leaveLoop() noexcept {
     unschedule();
     next_ = wasScheduled ? this : nullptr;
     if (const std::uint32_t place = std::exchange(slotPlace_, 0); place != 0)
-        dispatcher_->forgetSlotWaiter(place - 1);
+        dispatcher().forgetSlotWaiter(place - 1);
 }
 
 void Dispatchable::joinLoop() {
     Dispatcher& next = Dispatcher::current();
     next.addUser();
-    std::exchange(dispatcher_, &next)->removeUser();
+    dispatcher().removeUser();
+    state_ = &next;
     if (next_ == this)
         schedule();
 }
 
-void Dispatchable::schedule() { dispatcher_->schedule(*this); }
+void Dispatchable::schedule() { dispatcher().schedule(*this); }
 void Dispatchable::unschedule() noexcept { Dispatcher::unschedule(*this); }
-void Dispatchable::scheduleSlotReturned() { dispatcher_->scheduleSlotReturned(*this); }
-bool Dispatchable::inDispatch() const noexcept { return dispatcher_->inDispatch(); }
+void Dispatchable::scheduleSlotReturned() { dispatcher().scheduleSlotReturned(*this); }
 
 DispatchScope::DispatchScope() : dispatcher_(Dispatcher::current()) { dispatcher_.beginSlot(); }
 DispatchScope::~DispatchScope() { dispatcher_.endSlot(); }

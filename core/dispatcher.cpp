@@ -14,7 +14,8 @@ void Dispatcher::close(Dispatcher* dispatcher) noexcept {
     do {
         dispatcher->deleteAll();
         const std::lock_guard lock(dispatcher->endMutex_);
-        dispatcher->state_ = dispatcher->hasDeletions_ ? State::Open : State::Closed; // others may have asked meanwhile
+        dispatcher->state_ =
+            dispatcher->hasDeletions() ? State::Open : State::Closed; // others may have asked meanwhile
     } while (!dispatcher->isClosed());
     dispatcher->itsThread_ = nullptr;
     dispatcher->closeHandles();
@@ -30,7 +31,7 @@ void Dispatcher::removeUser() noexcept {
 
 /// Drops the tasks and deletes the objects that wait for it: a thread's end is the last turn of its loop.
 void Dispatcher::deleteAll() noexcept {
-    while (hasDeletions_)
+    while (hasDeletions())
         runDeletions(1);
     dropTasks();
 }
@@ -47,7 +48,7 @@ void Dispatcher::dropTasks() noexcept {
 // --- the turn ---
 
 bool Dispatcher::turn(std::optional<Clock::time_point> until) {
-    if (depth_ != 0)
+    if (turns_ != 0)
         mayRest_ = true; // a turn in a slot of another one
     if (state_ == State::Lent)
         state_ = State::Open;
@@ -57,7 +58,7 @@ bool Dispatcher::turn(std::optional<Clock::time_point> until) {
 
 bool Dispatcher::hasQueued() const noexcept {
     return ready_ != nullptr || tasks_ != nullptr || inbox_ != nullptr || !slotWaiters_.empty() ||
-           (hasDeletions_.load(std::memory_order_relaxed) && depth_ == 0);
+           (turns_ == 0 && hasDeletions());
 }
 
 bool Dispatcher::hasWork() const noexcept {
@@ -68,13 +69,13 @@ bool Dispatcher::dispatch() {
     struct Level {
         Dispatcher& its;
         explicit Level(Dispatcher& dispatcher) noexcept : its(dispatcher) {
-            ++its.depth_;
+            ++its.turns_;
             its.mayRest_.store(false, std::memory_order_relaxed);
         }
         Level(const Level&) = delete;
         Level& operator=(const Level&) = delete;
         ~Level() {
-            --its.depth_;
+            --its.turns_;
             its.mayRest_ = true; // seen by whoever posts from here on, or else we see what he has posted
         }
     };
@@ -85,8 +86,8 @@ bool Dispatcher::dispatch() {
     const std::uint32_t last = turn_++;
     ran = runTasks() || ran;
     ran = runReady(last) || ran;
-    if (hasDeletions_.load(std::memory_order_relaxed))
-        ran = runDeletions(depth_) || ran;
+    if (hasDeletions())
+        ran = runDeletions(turns_) || ran;
     return ran;
 }
 
@@ -125,12 +126,6 @@ bool Dispatcher::runReady(std::uint32_t last) {
         next.dispatch();
     }
     return any;
-}
-
-void Dispatcher::endSlot() noexcept {
-    if (!slotWaiters_.empty())
-        callSlotWaiters();
-    --running_;
 }
 
 void Dispatcher::callSlotWaiters() noexcept {
@@ -197,37 +192,9 @@ void Dispatcher::takeInbox() noexcept {
     tasksEnd_ = end;
 }
 
-void Dispatcher::schedule(Dispatchable& what) noexcept {
-    if (what.previous_ != nullptr)
-        return;
-    if (state_ == State::Open) [[likely]]
-        append(what);
-    else
-        appendUnlessClosed(what); // apart, so that the way above needs no frame
-}
-
 void Dispatcher::appendUnlessClosed(Dispatchable& what) noexcept {
     if (!isClosedElseWakes())
         append(what);
-}
-
-inline void Dispatcher::append(Dispatchable& what) noexcept {
-    what.turn_ = turn_;
-    what.next_ = nullptr;
-    what.previous_ = readyEnd_;
-    *readyEnd_ = &what;
-    readyEnd_ = &what.next_;
-}
-
-void Dispatcher::unschedule(Dispatchable& what) noexcept {
-    if (what.previous_ == nullptr)
-        return;
-    *what.previous_ = what.next_;
-    if (what.next_ != nullptr)
-        what.next_->previous_ = what.previous_;
-    else
-        what.dispatcher_->readyEnd_ = what.previous_;
-    what.previous_ = nullptr;
 }
 
 void Dispatcher::scheduleSlotReturned(Dispatchable& what) {
@@ -238,14 +205,30 @@ void Dispatcher::scheduleSlotReturned(Dispatchable& what) {
 }
 
 void Dispatcher::deleteLater(Object* object) {
-    const bool own = isOwnThread();
+    if (isOwnThread()) {
+        if (isClosed())
+            return;
+        deletions_.push_back({object, depth != 0 ? turns_ : 0});
+        ++deletionsLeft_;
+        if (hosted_ || state_ == State::Lent)
+            wake();
+        return;
+    }
     const std::lock_guard lock(endMutex_); // to the end: the object may be what keeps us
     if (isClosed())
         return;
-    deletions_.push_back({object, own && running_ != 0 ? depth_ : 0});
-    hasDeletions_ = true;
-    if (hosted_ || !own || state_ == State::Lent)
-        wakeLocked();
+    deletionsOfOthers_.push_back(object);
+    othersAskDeletion_ = true;
+    wakeLocked();
+}
+
+void Dispatcher::takeDeletionsOfOthers() {
+    const std::lock_guard lock(endMutex_);
+    for (Object* const object : deletionsOfOthers_)
+        deletions_.push_back({object, 0});
+    deletionsLeft_ += deletionsOfOthers_.size();
+    deletionsOfOthers_.clear();
+    othersAskDeletion_ = false;
 }
 
 void Dispatcher::forgetDeletion(Object* object) noexcept {
@@ -253,16 +236,21 @@ void Dispatcher::forgetDeletion(Object* object) noexcept {
         beingDeleted_ = nullptr;
         return;
     }
-    const std::lock_guard lock(endMutex_);
-    for (Deletion& each : deletions_)
-        if (each.object == object)
+    for (Deletion& each : deletions_) {
+        if (each.object == object) {
             each.object = nullptr;
+            --deletionsLeft_;
+        }
+    }
+    const std::lock_guard lock(endMutex_);
+    std::erase(deletionsOfOthers_, object);
 }
 
 /// Deletes what was asked for at this level of nesting or deeper: an object whose slot runs a nested loop stays alive
 /// until control is back in the loop that called the slot. What is asked for meanwhile waits for the next turn.
 bool Dispatcher::runDeletions(int level) {
-    std::unique_lock lock(endMutex_);
+    if (othersAskDeletion_.load(std::memory_order_relaxed))
+        takeDeletionsOfOthers();
     ++deleting_;
     bool any = false;
     for (std::size_t i = 0, end = deletions_.size(); i != end; ++i) {
@@ -272,15 +260,12 @@ bool Dispatcher::runDeletions(int level) {
         if (object == nullptr)
             continue;
         any = true;
+        --deletionsLeft_;
         beingDeleted_ = object;
-        lock.unlock();
         delete object;
-        lock.lock();
     }
-    const auto isDone = [](const Deletion& each) { return each.object == nullptr; };
     if (--deleting_ == 0) // else an outer one still counts the places
-        std::erase_if(deletions_, isDone);
-    hasDeletions_ = !std::all_of(deletions_.begin(), deletions_.end(), isDone);
+        std::erase_if(deletions_, [](const Deletion& each) { return each.object == nullptr; });
     return any;
 }
 

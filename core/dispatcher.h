@@ -6,6 +6,7 @@
 #include <halyard/core/deadline.h>
 #include <halyard/core/dispatchable.h>
 #include <halyard/core/fd_watcher.h>
+#include <halyard/core/spare_memory.h>
 #include <halyard/signals/executor.h>
 
 #include <uv.h>
@@ -34,7 +35,7 @@ class Thread;
 
 /// What an EventLoop runs: one uv loop, and the lists of what there is to do. libuv's callbacks only put something
 /// on a list; dispatch() works the lists off on a frame of our own.
-class Dispatcher final : public Executor {
+class Dispatcher final : public Executor, public DispatchState {
   public:
     using Clock = Deadline::Clock;
 
@@ -114,9 +115,12 @@ class Dispatcher final : public Executor {
     void arm(Deadline& deadline);
     void disarm(Deadline& deadline) noexcept;
 
-    bool inDispatch() const noexcept { return running_ != 0; }
-    void beginSlot() noexcept { ++running_; }
-    void endSlot() noexcept;
+    void beginSlot() noexcept { ++depth; }
+    void endSlot() noexcept {
+        if (!slotWaiters_.empty()) [[unlikely]]
+            callSlotWaiters();
+        --depth;
+    }
 
     /// Whoever keeps a pointer to it: its EventLoop, its Dispatchables, the objects that live in it.
     /// libuv frees a closed handle in its next turn; a program that only waits has none, and gets one now and then.
@@ -148,7 +152,11 @@ class Dispatcher final : public Executor {
     bool runReady(std::uint32_t last);
     void takeInbox() noexcept;
     void collectDue();
+    bool hasDeletions() const noexcept {
+        return deletionsLeft_ != 0 || othersAskDeletion_.load(std::memory_order_relaxed);
+    }
     bool runDeletions(int level);
+    void takeDeletionsOfOthers();
     void callSlotWaiters() noexcept;
     void deleteAll() noexcept;
     void dropTasks() noexcept;
@@ -172,8 +180,7 @@ class Dispatcher final : public Executor {
     std::atomic<State> state_ = State::Open;
     const std::thread::id thread_ = std::this_thread::get_id();
     std::uint32_t turn_ = 0;
-    int depth_ = 0;             ///< turns on the stack
-    std::uint32_t running_ = 0; ///< slots, tasks and timers on the stack
+    int turns_ = 0; ///< on the stack
     ExecLevel* level_ = nullptr;
     std::atomic<bool> executing_ = false; ///< a level, or a turn, is on the stack
     std::optional<int> quitting_;         ///< all levels, with this code
@@ -190,9 +197,11 @@ class Dispatcher final : public Executor {
     Dispatchable** readyEnd_ = &ready_;
     std::vector<Dispatchable*> slotWaiters_; ///< who waits for the running slot to return
     DeadlineHeap deadlines_;
-    std::mutex endMutex_; ///< over deletions_, and over waking a loop that may be ending
-    std::vector<Deletion> deletions_;
-    std::atomic<bool> hasDeletions_ = false;
+    std::vector<Deletion> deletions_; ///< asked for on its thread, or taken from what others have asked for
+    std::size_t deletionsLeft_ = 0;   ///< of them, those that have not come about yet
+    std::mutex endMutex_;             ///< over what others ask for, and over waking a loop that may be ending
+    std::vector<Object*> deletionsOfOthers_;
+    std::atomic<bool> othersAskDeletion_ = false;
     Object* beingDeleted_ = nullptr; ///< by the loop: it is no longer among deletions_
     int deleting_ = 0;
 
@@ -205,8 +214,38 @@ class Dispatcher final : public Executor {
     std::optional<Clock::time_point> alarm_;
 };
 
+inline Dispatcher& Dispatchable::dispatcher() const noexcept { return static_cast<Dispatcher&>(*state_); }
+
+inline void Dispatcher::append(Dispatchable& what) noexcept {
+    what.turn_ = turn_;
+    what.next_ = nullptr;
+    what.previous_ = readyEnd_;
+    *readyEnd_ = &what;
+    readyEnd_ = &what.next_;
+}
+
+inline void Dispatcher::schedule(Dispatchable& what) noexcept {
+    if (what.previous_ != nullptr)
+        return;
+    if (state_ == State::Open) [[likely]]
+        append(what);
+    else
+        appendUnlessClosed(what); // apart, so that the way above needs no frame
+}
+
+inline void Dispatcher::unschedule(Dispatchable& what) noexcept {
+    if (what.previous_ == nullptr)
+        return;
+    *what.previous_ = what.next_;
+    if (what.next_ != nullptr)
+        what.next_->previous_ = what.previous_;
+    else
+        what.dispatcher().readyEnd_ = what.previous_;
+    what.previous_ = nullptr;
+}
+
 /// A uv_poll_t that outlives its watcher until libuv has let go of it.
-struct FdWatcher::Poll {
+struct FdWatcher::Poll : SpareMemory<FdWatcher::Poll> {
     uv_poll_t handle;
     FdWatcher* watcher;
 

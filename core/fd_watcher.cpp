@@ -25,7 +25,7 @@ void FdWatcher::Poll::onReady(uv_poll_t* handle, int status, int events) {
     } else {
         watcher->ready_ |= static_cast<std::uint32_t>(events);
     }
-    watcher->schedule();
+    watcher->dispatcher().schedule(*watcher);
 }
 
 /// The loop ends before the watcher does.

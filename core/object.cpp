@@ -157,11 +157,9 @@ void Object::deleteLater() {
         withDispatcher([this](Dispatcher& dispatcher) { dispatcher.deleteLater(this); });
 }
 
-bool Object::isOnItsThread(std::string_view call) const {
-    const bool own = livesHere();
-    if (!own)
-        refuse(std::string(call).append(": the object lives on another thread"));
-    return own;
+bool Object::isElsewhere(std::string_view call) const {
+    refuse(std::string(call).append(": the object lives on another thread"));
+    return false;
 }
 
 Object* Object::sender() const noexcept {

@@ -211,7 +211,7 @@ LinkList& SignalBase::makeList() {
 
 // --- ending ---
 
-SignalBase::~SignalBase() {
+void SignalBase::endLinks() noexcept {
     while (hasLinks()) // again where a functor's destructor has connected something
         endAll();
 }
@@ -318,7 +318,7 @@ std::size_t SignalBase::disconnectSlot(const Tracked* receiver, const SlotBlank&
     });
 }
 
-std::size_t SignalBase::connectionCount() const noexcept {
+std::size_t SignalBase::countConnections() const noexcept {
     const Exclusive right([this](Affinity& me) { return const_cast<SignalBase*>(this)->isGuardedBy(me); });
     if (kind() == oneLink)
         return 1;

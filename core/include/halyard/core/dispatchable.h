@@ -8,6 +8,11 @@ namespace halyard {
 
 class Dispatcher;
 
+/// What of a loop stands within reach of those that it calls: they look at it with every message.
+struct DispatchState {
+    std::uint32_t depth = 0; ///< slots, tasks and timers on the stack
+};
+
 /// Something that a loop calls, and the step between readiness and objects: what gathers readiness only schedules;
 /// the loop calls dispatch() on its own frame afterwards. It stands in the loop's list by itself and allocates
 /// nothing. It may be deleted at any time on its thread, from inside dispatch() too.
@@ -31,7 +36,9 @@ class HALYARD_API Dispatchable {
     void scheduleSlotReturned();
 
     /// True while a slot, task or timer of the thread runs on behalf of its loop or of a blocking wait.
-    bool inDispatch() const noexcept;
+    bool inDispatch() const noexcept { return dispatchDepth() != 0; }
+    /// How many of them: one that runs inside another one, in a loop or a wait of that one's own, counts too.
+    std::uint32_t dispatchDepth() const noexcept { return state_->depth; }
 
     /// The two halves of a move to another thread: leaveLoop() on the one that it leaves, which takes it off all
     /// lists, then joinLoop() on the one that it has come to, which schedules what was scheduled. Nothing else is
@@ -42,12 +49,12 @@ class HALYARD_API Dispatchable {
     virtual void dispatch() = 0;
     virtual void slotReturned() {} ///< Emits nothing and throws nothing.
 
-    Dispatcher& dispatcher() const noexcept { return *dispatcher_; }
+    Dispatcher& dispatcher() const noexcept;
 
   private:
     friend class Dispatcher;
 
-    Dispatcher* dispatcher_;
+    DispatchState* state_;              ///< the dispatcher's
     Dispatchable* next_ = nullptr;      ///< itself where it was scheduled and is between two loops
     Dispatchable** previous_ = nullptr; ///< null while it is in no list
     std::uint32_t turn_ = 0;            ///< the turn that it was scheduled in

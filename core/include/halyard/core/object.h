@@ -173,7 +173,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     virtual void enteredThread();
 
     /// Whether the calling thread is the one that it lives on. If not, the log says that `call` is refused.
-    bool isOnItsThread(std::string_view call) const;
+    bool isOnItsThread(std::string_view call) const { return livesHere() || isElsewhere(call); }
 
   private:
     struct Extra;
@@ -199,6 +199,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
 
     template <class Use>
     void withDispatcher(Use use) const;
+    bool isElsewhere(std::string_view call) const; ///< False, and says so.
     Extra& extra();
     Address& address();
     bool deliver(Event& event);

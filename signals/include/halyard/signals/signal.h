@@ -23,12 +23,16 @@ class HALYARD_API SignalBase {
 
     /// Ends the connections to `receiver`. How many there were. Thread-safe.
     std::size_t disconnect(const Tracked* receiver) noexcept;
-    void disconnectAll() noexcept;                ///< Thread-safe.
-    std::size_t connectionCount() const noexcept; ///< Thread-safe.
+    void disconnectAll() noexcept; ///< Thread-safe.
+    /// Thread-safe.
+    std::size_t connectionCount() const noexcept { return isConnected() ? countConnections() : 0; }
 
   protected:
     explicit SignalBase(Tracked* owner) noexcept : word_(reinterpret_cast<std::uintptr_t>(owner)) {}
-    ~SignalBase();
+    ~SignalBase() {
+        if (hasLinks())
+            endLinks();
+    }
 
     static constexpr std::uintptr_t oneLink = 1;
     static constexpr std::uintptr_t manyLinks = 2;
@@ -56,11 +60,16 @@ class HALYARD_API SignalBase {
 
     struct Place;
 
+    std::size_t countConnections() const noexcept;
+
     template <class T>
     T* pointee() const noexcept {
         return reinterpret_cast<T*>(word_.load(std::memory_order_relaxed) & ~kindMask);
     }
-    bool hasLinks() const noexcept { return kind() == oneLink || kind() == manyLinks; }
+    bool hasLinks() const noexcept {
+        const std::uintptr_t its = kind();
+        return its == oneLink || its == manyLinks;
+    }
     Tracked* owner() const noexcept;
     /// Whether a Section of `thread`, which is the calling one, is enough to change it.
     bool isGuardedBy(detail::Affinity& thread) noexcept;
@@ -75,6 +84,7 @@ class HALYARD_API SignalBase {
     detail::LinkList& makeList();
     void lose(detail::Link& link, const detail::Exclusive& right, detail::Graves& graves) noexcept;
     /// What the destructor does: queued calls are still delivered.
+    void endLinks() noexcept;
     void endAll() noexcept;
     template <class Matches>
     std::size_t endWhere(Matches matches) noexcept;
