@@ -11,66 +11,34 @@ namespace halyard {
 
 namespace {
 
-constexpr std::size_t wholeSegment = 64 * 1024; // what a receive call is offered
-constexpr std::size_t longString = 16 * 1024;   // from here on keeping the string is cheaper than copying it
+constexpr std::size_t longString = 16 * 1024; // from here on keeping the string is cheaper than copying it
 
 } // namespace
 
-/// The whole segments that a thread has free, the last used first: the one that is still in the cache. Trivial, so that
-/// reaching it costs no check whether it has been made.
-class ByteQueue::Pool {
-  public:
-    static Segment* take(std::size_t capacity) {
-        if (capacity != wholeSegment || free_ == nullptr)
-            return create(capacity);
-        --count_;
-        Segment* const segment = std::exchange(free_, free_->next);
-        segment->next = nullptr;
-        segment->begin = segment->end = 0;
-        return segment;
+constinit thread_local ByteQueue::Pool ByteQueue::pool_{nullptr, 8};
+
+/// Frees what the thread's pool has, and has it keep nothing from then on.
+struct ByteQueue::EmptyAtThreadEnd {
+    ~EmptyAtThreadEnd() {
+        pool_.room = 0;
+        while (pool_.free != nullptr)
+            destroy(std::exchange(pool_.free, pool_.free->next));
     }
-
-    static void give(Segment* segment) noexcept {
-        if (segment->capacity != wholeSegment || count_ == limit_) {
-            destroy(segment);
-            return;
-        }
-        ++count_;
-        segment->next = std::exchange(free_, segment);
-    }
-
-  private:
-    struct EmptyAtThreadEnd {
-        ~EmptyAtThreadEnd() {
-            limit_ = 0; // what comes back from now on is freed at once
-            while (free_ != nullptr)
-                destroy(std::exchange(free_, free_->next));
-            count_ = 0;
-        }
-    };
-
-    static Segment* create(std::size_t capacity) {
-        static thread_local const EmptyAtThreadEnd janitor;
-        void* const memory = ::operator new(sizeof(Segment) + capacity);
-        auto* const segment = ::new (memory) Segment;
-        segment->data = static_cast<char*>(memory) + sizeof(Segment);
-        segment->capacity = capacity;
-        return segment;
-    }
-
-    static void destroy(Segment* segment) noexcept {
-        segment->~Segment();
-        ::operator delete(segment);
-    }
-
-    static constinit thread_local Segment* free_;
-    static constinit thread_local std::size_t count_;
-    static constinit thread_local std::size_t limit_;
 };
 
-constinit thread_local ByteQueue::Segment* ByteQueue::Pool::free_ = nullptr;
-constinit thread_local std::size_t ByteQueue::Pool::count_ = 0;
-constinit thread_local std::size_t ByteQueue::Pool::limit_ = 8;
+ByteQueue::Segment* ByteQueue::create(std::size_t capacity) {
+    static thread_local const EmptyAtThreadEnd janitor;
+    void* const memory = ::operator new(sizeof(Segment) + capacity);
+    auto* const segment = ::new (memory) Segment;
+    segment->data = static_cast<char*>(memory) + sizeof(Segment);
+    segment->capacity = capacity;
+    return segment;
+}
+
+void ByteQueue::destroy(Segment* segment) noexcept {
+    segment->~Segment();
+    ::operator delete(segment);
+}
 
 ByteQueue::ByteQueue(ByteQueue&& other) noexcept
     : head_(std::exchange(other.head_, nullptr)),
@@ -91,22 +59,14 @@ void ByteQueue::freeAll() noexcept {
     Segment* const last = tail_;
     head_ = tail_ = nullptr;
     size_ = 0;
-    for (; each != last;)
-        Pool::give(std::exchange(each, each->next));
-    Pool::give(last);
+    while (each != last)
+        give(std::exchange(each, each->next));
+    give(last);
 }
-
-ByteQueue::Segment& ByteQueue::newTail(Segment* segment) noexcept {
-    (tail_ == nullptr ? head_ : tail_->next) = segment;
-    tail_ = segment;
-    return *segment;
-}
-
-ByteQueue::Segment& ByteQueue::newTail() { return newTail(Pool::take(wholeSegment)); }
 
 void ByteQueue::appendPieces(std::string_view bytes) {
     while (!bytes.empty()) {
-        Segment& tail = tail_ != nullptr && tail_->room() != 0 ? *tail_ : newTail();
+        Segment& tail = tail_ != nullptr && tail_->room() != 0 ? *tail_ : newTail(take());
         const std::string_view piece = bytes.substr(0, tail.room());
         tail.add(piece);
         bytes.remove_prefix(piece.size());
@@ -118,7 +78,7 @@ void ByteQueue::adopt(std::string&& bytes) {
         append(bytes);
         return;
     }
-    Segment& tail = newTail(Pool::take(0));
+    Segment& tail = newTail(create(0));
     tail.owned = std::move(bytes);
     tail.data = tail.owned.data();
     tail.end = tail.owned.size();
@@ -137,9 +97,9 @@ void ByteQueue::append(ByteQueue&& other) {
     size_ += std::exchange(other.size_, 0);
 }
 
-std::span<std::byte> ByteQueue::reserve() {
+std::span<std::byte> ByteQueue::reserveBehind() {
     // A nearly full segment would make a receive call do little work.
-    Segment& tail = tail_ != nullptr && tail_->room() >= wholeSegment / 4 ? *tail_ : newTail();
+    Segment& tail = tail_->room() >= wholeSegment / 4 ? *tail_ : newTail(take());
     return {reinterpret_cast<std::byte*>(tail.data) + tail.end, tail.room()};
 }
 
@@ -157,7 +117,7 @@ std::size_t ByteQueue::skipPart(std::size_t bytes) noexcept {
         head_->begin += part;
         left -= part;
         if (head_->size() == 0)
-            Pool::give(std::exchange(head_, head_->next)); // something is left, so there is a next one
+            give(std::exchange(head_, head_->next)); // something is left, so there is a next one
     }
     return bytes;
 }
@@ -186,16 +146,11 @@ std::string ByteQueue::take(std::size_t atMost) {
     return bytes;
 }
 
-std::string ByteQueue::takeAll() {
-    Segment* const only = head_;
-    if (only == nullptr || only != tail_ || only->capacity == 0)
-        return takeAllPieces();
-    struct GiveBack {
-        Segment* segment;
-        ~GiveBack() { Pool::give(segment); }
-    } const afterwards{only};
-    head_ = tail_ = nullptr;
-    return {only->data + only->begin, std::exchange(size_, 0)};
+/// By itself, so that the string is made where the caller wants it: a function that returns two is not given that.
+std::string ByteQueue::takeOnlyPiece() {
+    std::string bytes(head_->data + head_->begin, size_);
+    clear();
+    return bytes;
 }
 
 std::string ByteQueue::takeAllPieces() {
@@ -259,7 +214,7 @@ void ByteQueue::shrinkRest() {
     if (size_ > shortRest || tail_->capacity != wholeSegment)
         return;
     // As much room again, so that the next short piece fits too.
-    Segment* const fitting = Pool::take(std::max<std::size_t>(256, size_ * 2));
+    Segment* const fitting = create(std::max<std::size_t>(256, size_ * 2));
     const std::size_t rest = size_;
     take(std::span(reinterpret_cast<std::byte*>(fitting->data), rest));
     fitting->end = rest;

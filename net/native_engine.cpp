@@ -63,13 +63,13 @@ constexpr std::size_t longestSend = std::size_t{1} << 30; // sendfile(2) takes a
 
 int NativeEngine::open(int family) noexcept {
     close(false);
-    descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    plain_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     family_ = family;
-    return descriptor_ >= 0 ? 0 : errno;
+    return plain_ >= 0 ? 0 : errno;
 }
 
 int NativeEngine::openFor(const HostAddress& peer) noexcept {
-    if (descriptor_ >= 0)
+    if (plain_ >= 0)
         return 0;
     sockaddr_storage name{};
     return peer.toSockaddr(name, 0) != 0 ? open(name.ss_family) : EADDRNOTAVAIL;
@@ -85,7 +85,7 @@ int NativeEngine::connectTo(const Endpoint& peer) noexcept {
         return EADDRNOTAVAIL;
     int result = 0;
     do {
-        result = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&name), static_cast<socklen_t>(length));
+        result = ::connect(plain_, reinterpret_cast<const sockaddr*>(&name), static_cast<socklen_t>(length));
     } while (result != 0 && errno == EINTR);
     return result == 0 ? 0 : errno;
 }
@@ -93,7 +93,7 @@ int NativeEngine::connectTo(const Endpoint& peer) noexcept {
 int NativeEngine::takeError() noexcept {
     int error = 0;
     socklen_t length = sizeof error;
-    return ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+    return ::getsockopt(plain_, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
 int NativeEngine::finishConnect() noexcept {
@@ -102,7 +102,7 @@ int NativeEngine::finishConnect() noexcept {
     // No error is also what an attempt under way has: only a connected one has a peer.
     sockaddr_storage name{};
     socklen_t size = sizeof name;
-    if (::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&name), &size) == 0)
+    if (::getpeername(plain_, reinterpret_cast<sockaddr*>(&name), &size) == 0)
         return 0;
     return errno == ENOTCONN ? EINPROGRESS : errno;
 }
@@ -130,7 +130,7 @@ int NativeEngine::bindAndListen(const Endpoint& local, int backlog, bool reusePo
     // socket(7): without it a port stays taken while old connections are in TIME_WAIT.
     if (const int error = openAndBind(local, true, reusePort); error != 0)
         return error;
-    return ::listen(descriptor_, backlog) == 0 ? 0 : errno;
+    return ::listen(plain_, backlog) == 0 ? 0 : errno;
 }
 
 int NativeEngine::openAndBind(const Endpoint& local, bool reuseAddress, bool reusePort) noexcept {
@@ -141,24 +141,22 @@ int NativeEngine::openAndBind(const Endpoint& local, bool reuseAddress, bool reu
     if (const int error = open(name.ss_family); error != 0)
         return error;
     if (reuseAddress)
-        if (const int error = setFlag(descriptor_, SOL_SOCKET, SO_REUSEADDR, 1); error != 0)
+        if (const int error = setFlag(plain_, SOL_SOCKET, SO_REUSEADDR, 1); error != 0)
             return error;
     if (reusePort)
-        if (const int error = setFlag(descriptor_, SOL_SOCKET, SO_REUSEPORT, 1); error != 0)
+        if (const int error = setFlag(plain_, SOL_SOCKET, SO_REUSEPORT, 1); error != 0)
             return error;
     // ipv6(7): one socket for both families, or for IPv6 alone.
     if (name.ss_family == AF_INET6)
-        if (const int error = setFlag(descriptor_, IPPROTO_IPV6, IPV6_V6ONLY, local.address != HostAddress::Any);
-            error != 0)
+        if (const int error = setFlag(plain_, IPPROTO_IPV6, IPV6_V6ONLY, local.address != HostAddress::Any); error != 0)
             return error;
-    return ::bind(descriptor_, reinterpret_cast<const sockaddr*>(&name), length) == 0 ? 0 : errno;
+    return ::bind(plain_, reinterpret_cast<const sockaddr*>(&name), length) == 0 ? 0 : errno;
 }
 
 int NativeEngine::accept(Endpoint& peer) noexcept {
     sockaddr_storage name{};
     socklen_t length = sizeof name;
-    const int accepted =
-        ::accept4(descriptor_, reinterpret_cast<sockaddr*>(&name), &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int accepted = ::accept4(plain_, reinterpret_cast<sockaddr*>(&name), &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (accepted < 0)
         return -errno;
     peer = toEndpoint(name);
@@ -167,7 +165,7 @@ int NativeEngine::accept(Endpoint& peer) noexcept {
 
 std::ptrdiff_t NativeEngine::receive(std::span<std::byte> into) noexcept {
     for (;;) {
-        const ssize_t received = ::recv(descriptor_, into.data(), into.size(), 0);
+        const ssize_t received = ::recv(plain_, into.data(), into.size(), 0);
         if (received >= 0)
             return received;
         if (errno != EINTR)
@@ -180,7 +178,7 @@ std::ptrdiff_t NativeEngine::send(std::span<const iovec> from) noexcept {
     message.msg_iov = const_cast<iovec*>(from.data());
     message.msg_iovlen = from.size();
     for (;;) {
-        const ssize_t sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+        const ssize_t sent = ::sendmsg(plain_, &message, MSG_NOSIGNAL);
         if (sent >= 0)
             return sent;
         if (errno != EINTR)
@@ -190,7 +188,7 @@ std::ptrdiff_t NativeEngine::send(std::span<const iovec> from) noexcept {
 
 std::ptrdiff_t NativeEngine::sendPiece(std::string_view bytes) noexcept {
     for (;;) {
-        const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const ssize_t sent = ::send(plain_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent >= 0)
             return sent;
         if (errno != EINTR)
@@ -203,7 +201,7 @@ std::ptrdiff_t NativeEngine::sendFile(int file, std::int64_t offset, std::size_t
     const NoSigpipe quiet;
     for (;;) {
         off_t from = offset;
-        const ssize_t sent = ::sendfile(descriptor_, file, &from, std::min(length, longestSend));
+        const ssize_t sent = ::sendfile(plain_, file, &from, std::min(length, longestSend));
         if (sent >= 0)
             return sent;
         if (errno != EINTR)
@@ -214,7 +212,7 @@ std::ptrdiff_t NativeEngine::sendFile(int file, std::int64_t offset, std::size_t
 std::ptrdiff_t NativeEngine::receiveInto(int pipe) noexcept {
     for (;;) {
         const ssize_t received =
-            ::splice(descriptor_, nullptr, pipe, nullptr, longestSend, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+            ::splice(plain_, nullptr, pipe, nullptr, longestSend, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (received >= 0)
             return received;
         if (errno != EINTR)
@@ -225,7 +223,7 @@ std::ptrdiff_t NativeEngine::receiveInto(int pipe) noexcept {
 std::ptrdiff_t NativeEngine::sendFrom(int pipe, std::size_t length) noexcept {
     const NoSigpipe quiet; // splice(2) knows no MSG_NOSIGNAL either
     for (;;) {
-        const ssize_t sent = ::splice(pipe, nullptr, descriptor_, nullptr, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        const ssize_t sent = ::splice(pipe, nullptr, plain_, nullptr, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (sent >= 0)
             return sent;
         if (errno != EINTR)
@@ -233,12 +231,12 @@ std::ptrdiff_t NativeEngine::sendFrom(int pipe, std::size_t length) noexcept {
     }
 }
 
-void NativeEngine::shutdownSend() noexcept { ::shutdown(descriptor_, SHUT_WR); }
+void NativeEngine::shutdownSend() noexcept { ::shutdown(plain_, SHUT_WR); }
 
 Endpoint NativeEngine::local() const {
     sockaddr_storage name{};
     socklen_t length = sizeof name;
-    if (descriptor_ < 0 || ::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&name), &length) != 0)
+    if (plain_ < 0 || ::getsockname(plain_, reinterpret_cast<sockaddr*>(&name), &length) != 0)
         return {};
     return toEndpoint(name);
 }
@@ -246,30 +244,30 @@ Endpoint NativeEngine::local() const {
 Endpoint NativeEngine::peer() const {
     sockaddr_storage name{};
     socklen_t length = sizeof name;
-    if (descriptor_ < 0 || ::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&name), &length) != 0)
+    if (plain_ < 0 || ::getpeername(plain_, reinterpret_cast<sockaddr*>(&name), &length) != 0)
         return {};
     return toEndpoint(name);
 }
 
 void NativeEngine::adopt(int descriptor) noexcept {
     close(false);
-    descriptor_ = descriptor;
+    plain_ = descriptor;
 }
 
 int NativeEngine::release() noexcept {
     unwatch();
-    return std::exchange(descriptor_, -1);
+    return std::exchange(plain_, -1);
 }
 
 void NativeEngine::close(bool reset) noexcept {
-    if (descriptor_ < 0)
+    if (plain_ < 0)
         return;
     unwatch();
     if (reset) {
         const linger atOnce{1, 0}; // socket(7): close then resets the connection
-        ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &atOnce, sizeof atOnce);
+        ::setsockopt(plain_, SOL_SOCKET, SO_LINGER, &atOnce, sizeof atOnce);
     }
-    ::close(std::exchange(descriptor_, -1));
+    ::close(std::exchange(plain_, -1));
 }
 
 } // namespace halyard

@@ -2,24 +2,26 @@
 
 #include "socket_engine.h"
 
+#include <halyard/core/spare_memory.h>
+
 namespace halyard {
 
 /// The engine that talks to the kernel: a descriptor of its own, and one system call a verb.
-class NativeEngine : public SocketEngine {
+class NativeEngine : public SocketEngine, public SpareMemory<NativeEngine> {
   public:
     using SocketEngine::SocketEngine;
     ~NativeEngine() override { NativeEngine::close(false); }
 
-    int descriptor() const noexcept override { return descriptor_; }
+    int descriptor() const noexcept override { return plain_; }
     int openFor(const HostAddress& peer) noexcept override;
     int bindTo(const Endpoint& local) noexcept override;
     int connectTo(const Endpoint& peer) noexcept override;
     int finishConnect() noexcept override;
     int listenAt(const Endpoint& local, int backlog, bool reusePort) override;
     int accept(Endpoint& peer) noexcept override;
-    std::ptrdiff_t receive(std::span<std::byte> into) noexcept override;
+    std::ptrdiff_t receive(std::span<std::byte> into) noexcept final;
     std::ptrdiff_t send(std::span<const iovec> from) noexcept override;
-    std::ptrdiff_t sendPiece(std::string_view bytes) noexcept override;
+    std::ptrdiff_t sendPiece(std::string_view bytes) noexcept final;
     std::ptrdiff_t sendFile(int file, std::int64_t offset, std::size_t length) noexcept override;
     bool splices() const noexcept override { return true; }
     std::ptrdiff_t receiveInto(int pipe) noexcept override;
@@ -39,7 +41,6 @@ class NativeEngine : public SocketEngine {
     int openAndBind(const Endpoint& local, bool reuseAddress, bool reusePort) noexcept;
     int bindAndListen(const Endpoint& local, int backlog, bool reusePort) noexcept;
 
-    int descriptor_ = -1;
     int family_ = 0; ///< of a descriptor that was made here
 };
 

@@ -5,13 +5,14 @@
 #include <halyard/net/endpoint.h>
 #include <halyard/net/engine_client.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
 
-struct iovec;
+#include <sys/socket.h>
 
 namespace halyard {
 
@@ -43,6 +44,9 @@ class SocketEngine : public FdWatcher {
     virtual std::ptrdiff_t receive(std::span<std::byte> into) noexcept = 0;
     virtual std::ptrdiff_t send(std::span<const iovec> from) noexcept = 0;
     virtual std::ptrdiff_t sendPiece(std::string_view bytes) noexcept = 0; ///< As send(), for what stands together.
+    /// As these two; where nothing but the kernel is behind the engine, by a system call straight away.
+    std::ptrdiff_t receiveAtOnce(std::span<std::byte> into) noexcept;
+    std::ptrdiff_t sendAtOnce(std::string_view bytes) noexcept;
     /// As send(), from a file; 0 where the file has nothing there.
     virtual std::ptrdiff_t sendFile(int file, std::int64_t offset, std::size_t length) noexcept = 0;
     /// Whether the two that follow are to be had: bytes from and to a pipe(2), which never leave the kernel
@@ -75,6 +79,7 @@ class SocketEngine : public FdWatcher {
     /// when the time is over, or with `*error` set.
     virtual std::uint32_t wait(std::uint32_t wanted, std::optional<Time> until, int* error);
 
+    using Dispatchable::dispatchDepth;
     using Dispatchable::inDispatch;
     using Dispatchable::joinLoop;
     using Dispatchable::schedule;
@@ -84,11 +89,34 @@ class SocketEngine : public FdWatcher {
   protected:
     EngineClient& client() const noexcept { return *client_; }
 
+    /// Where bytes come and go as they are: the descriptor. −1 where the engine has its own way with them.
+    int plain_ = -1;
+
   private:
     void dispatch() override { client_->engineReady(takeReady()); }
     void slotReturned() override { client_->engineSlotReturned(); }
 
     EngineClient* client_;
 };
+
+inline std::ptrdiff_t SocketEngine::receiveAtOnce(std::span<std::byte> into) noexcept {
+    if (plain_ >= 0) [[likely]] {
+        if (const ssize_t received = ::recv(plain_, into.data(), into.size(), 0); received >= 0) [[likely]]
+            return received;
+        if (errno != EINTR)
+            return -errno;
+    }
+    return receive(into);
+}
+
+inline std::ptrdiff_t SocketEngine::sendAtOnce(std::string_view bytes) noexcept {
+    if (plain_ >= 0) [[likely]] {
+        if (const ssize_t sent = ::send(plain_, bytes.data(), bytes.size(), MSG_NOSIGNAL); sent >= 0) [[likely]]
+            return sent;
+        if (errno != EINTR)
+            return -errno;
+    }
+    return sendPiece(bytes);
+}
 
 } // namespace halyard

@@ -26,7 +26,7 @@ StreamSocket::~StreamSocket() {
         LingeringClose::begin(std::move(engine_), std::move(output_), isConnecting(),
                               timeouts_ != nullptr ? timeouts_->limit(SocketTimeouts::Closing)
                                                    : SocketTimeouts::closingDefault);
-    else if (!isConnecting() && !peerHasEnded_)
+    else if (!isConnecting() && !hindered_.peerHasEnded)
         engine_->closeOverInput();
 }
 
@@ -53,8 +53,10 @@ void StreamSocket::begin(std::unique_ptr<SocketEngine> engine) {
     unreported_ = 0;
     failure_ = {};
     cause_ = 0;
-    suspended_ = leaving_ = sendBlocked_ = peerHasEnded_ = readFinished_ = writeEnds_ = writeEnded_ = full_ =
-        tellFull_ = urgentSeen_ = false;
+    const bool paused = hindered_.paused;
+    hindered_ = {};
+    hindered_.paused = paused;
+    readFinished_ = writeEnded_ = tellFull_ = urgentSeen_ = false;
     engine_ = std::move(engine);
     if (timeouts_ != nullptr)
         timeouts_->start(SocketTimeouts::Connecting);
@@ -107,9 +109,9 @@ void StreamSocket::finishConnecting() {
 
 /// What was asked for before the connection stood.
 void StreamSocket::goOn() {
-    if (mayTransmit() && !output_.empty() && !sendBlocked_)
+    if (mayTransmit() && !output_.empty() && !hindered_.sendBlocked)
         engine_->scheduleSlotReturned();
-    if (leaving_ && state_ == SocketState::Connected)
+    if (hindered_.leaving && state_ == SocketState::Connected)
         leave(Ending::Gentle);
     else
         endWriting();
@@ -165,7 +167,7 @@ int StreamSocket::releaseDescriptor() {
     };
     if (state_ != SocketState::Connected && state_ != SocketState::Bound)
         return refused(Failure::What::NotConnected);
-    if (!output_.empty() && mayTransmit() && !sendBlocked_)
+    if (!output_.empty() && mayTransmit() && !hindered_.sendBlocked)
         transmitQueued();
     if (!output_.empty() || cause_ != 0)
         return refused(Failure::What::Unsent);
@@ -177,37 +179,33 @@ int StreamSocket::releaseDescriptor() {
 void StreamSocket::beginAccepted(int descriptor) {
     begin();
     engine_->adopt(descriptor);
-    suspended_ = true;
+    hindered_.suspended = true;
+    hindered_.unconnected = false;
     state_ = SocketState::Connected;
 }
 
 void StreamSocket::suspendReading() {
-    suspended_ = true;
+    hindered_.suspended = true;
     observe();
 }
 
 void StreamSocket::startReading() {
-    suspended_ = false;
+    hindered_.suspended = false;
     observe();
 }
 
 // --- what the loop tells ---
 
-void StreamSocket::engineReady(std::uint32_t ready) {
-    // Nearly always: there is something to read and nothing else to do.
-    if (ready == readiness::Readable && state_ == SocketState::Connected && unreported_ == 0 && !full_ && reads()) {
-        receive();
-        return;
-    }
+void StreamSocket::engineReadyFor(std::uint32_t ready) {
     const Still still(*this);
-    if (sendBlocked_ && (ready & (readiness::Writable | readiness::Error)) != 0)
+    if (hindered_.sendBlocked && (ready & (readiness::Writable | readiness::Error)) != 0)
         transmitQueued();
     if (unreported_ != 0) {
         reportWritten();
         if (!still)
             return;
     }
-    if (full_) {
+    if (hindered_.full) {
         tellWriteBuffer();
         if (!still)
             return;
@@ -228,9 +226,9 @@ void StreamSocket::engineReady(std::uint32_t ready) {
         else if (ready == readiness::None)
             observe();
     } else if (state_ == SocketState::Connected) {
-        if (peerHasEnded_ && (writeEnded_ || !readFinished_) && cause_ == 0)
+        if (hindered_.peerHasEnded && (writeEnded_ || !readFinished_) && cause_ == 0)
             leave(Ending::Gentle);
-        else if (leaving_ || (!output_.empty() && !sendBlocked_ && cause_ == 0))
+        else if (hindered_.leaving || (!output_.empty() && !hindered_.sendBlocked && cause_ == 0))
             goOn();
         else if (reads() && ((ready & ~readiness::Writable) != 0 || cause_ != 0))
             receive();
@@ -245,7 +243,7 @@ void StreamSocket::engineReady(std::uint32_t ready) {
 
 /// The peer has closed (cause 0), or the connection broke.
 void StreamSocket::peerEnded(int cause) {
-    peerHasEnded_ = true;
+    hindered_.peerHasEnded = true;
     cause_ = 0;
     const Still still(*this);
     if (cause == 0 && allowHalfOpen_ && state_ == SocketState::Connected) {
@@ -258,7 +256,7 @@ void StreamSocket::peerEnded(int cause) {
     }
     if (cause != 0) {
         output_.clear();
-        sendBlocked_ = full_ = tellFull_ = false;
+        hindered_.sendBlocked = hindered_.full = tellFull_ = false;
     }
     const SocketState before = state_;
     orGoOn(still, [&] {
@@ -277,7 +275,7 @@ void StreamSocket::disconnectFromHost() {
     if (!isOnItsThread("disconnectFromHost() of a socket"))
         return;
     if (isConnecting())
-        leaving_ = true;
+        hindered_.leaving = true;
     else if (state_ == SocketState::Connected)
         leave(Ending::Gentle);
     else if (state_ == SocketState::Bound)
@@ -302,7 +300,7 @@ void StreamSocket::abort() {
 
 /// Closing: what is queued goes out first.
 void StreamSocket::leave(Ending how) {
-    leaving_ = true;
+    hindered_.leaving = true;
     if (!output_.empty())
         timeouts().start(SocketTimeouts::Closing);
     const Still still(*this);
@@ -311,7 +309,7 @@ void StreamSocket::leave(Ending how) {
         return;
     if (output_.empty())
         finish(how);
-    else if (sendBlocked_)
+    else if (hindered_.sendBlocked)
         observe(); // else the slot has not returned yet, and what it wrote goes out when it has
 }
 
@@ -325,13 +323,13 @@ void StreamSocket::finish(Ending how) {
     }
     const bool wasConnected = before == SocketState::Connected || before == SocketState::Closing;
     const bool tellReadChannel = before != SocketState::Bound && !readFinished_;
-    if (wasConnected && how == Ending::Gentle && !peerHasEnded_)
+    if (wasConnected && how == Ending::Gentle && !hindered_.peerHasEnded)
         engine_->closeOverInput();
     else
         engine_->close(how == Ending::Reset);
     engine_.reset();
     output_.clear();
-    sendBlocked_ = leaving_ = full_ = tellFull_ = false;
+    hindered_.sendBlocked = hindered_.leaving = hindered_.full = tellFull_ = false;
     struct Farewell {
         explicit Farewell(StreamSocket& socket) noexcept : self(&socket) { socket.inFarewell_ = true; }
         Farewell(const Farewell&) = delete;
@@ -353,9 +351,9 @@ void StreamSocket::finish(Ending how) {
 
 std::uint32_t StreamSocket::interest() const noexcept {
     std::uint32_t wanted = readiness::None;
-    if (state_ == SocketState::Connecting || sendBlocked_)
+    if (state_ == SocketState::Connecting || hindered_.sendBlocked)
         wanted |= readiness::Writable;
-    if (state_ != SocketState::Connected || suspended_)
+    if (state_ != SocketState::Connected || hindered_.suspended)
         return wanted;
     if (reads())
         wanted |= readiness::Readable;
@@ -407,6 +405,7 @@ void StreamSocket::setState(SocketState state) {
     if (state == state_)
         return;
     state_ = state;
+    hindered_.unconnected = state != SocketState::Connected;
     if (state == SocketState::Connected)
         failure_ = {};
     stateChanged(state);

@@ -11,32 +11,6 @@
 
 namespace halyard {
 
-inline std::ptrdiff_t StreamSocket::receiveHere() {
-    std::span<std::byte> room = input_.reserve();
-    if (inputLimit_ != 0)
-        room = room.first(std::min(room.size(), inputLimit_ - input_.size()));
-    const std::ptrdiff_t received = engine_->receive(room);
-    input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
-    return received;
-}
-
-void StreamSocket::receive() {
-    const std::ptrdiff_t received = bypass_ == nullptr ? receiveHere() : receivePast();
-    if (received > 0) {
-        ++receptions_;
-        if (timeouts_ != nullptr)
-            timeouts_->touch(SocketTimeouts::Reading);
-        if (inReadyRead_ == nullptr)
-            tellReadyRead();
-        else if (isFull())
-            observe();
-    } else if (received == 0 || cause_ != 0) {
-        peerEnded(cause_);
-    } else if (received != -EAGAIN) {
-        peerEnded(static_cast<int>(-received));
-    }
-}
-
 /// Through the pipe, which is only filled when it is empty: then nothing but the peer's silence is told by EAGAIN. What
 /// is not to be had in this way is received as ever, and so is what comes while the other socket takes nothing.
 std::ptrdiff_t StreamSocket::receivePast() {
@@ -78,43 +52,10 @@ void StreamSocket::receiveRest() {
         if (!still || state_ != SocketState::Connected)
             return;
     }
-    if (cause != 0 || (received == 0 && !peerHasEnded_))
+    if (cause != 0 || (received == 0 && !hindered_.peerHasEnded))
         peerEnded(cause);
     else
         urgentSeen_ = true; // nothing broke after all, and it would be told again and again
-}
-
-void StreamSocket::tellReadyRead() {
-    // Every message comes by here, and a guarded pointer would cost it more than this.
-    struct Telling {
-        explicit Telling(StreamSocket& socket) noexcept : self(socket) { self.inReadyRead_ = &isGone; }
-        Telling(const Telling&) = delete;
-        Telling& operator=(const Telling&) = delete;
-        ~Telling() {
-            if (!isGone)
-                self.inReadyRead_ = nullptr;
-        }
-        StreamSocket& self;
-        bool isGone = false;
-    } const telling(*this);
-    readyRead();
-    if (telling.isGone)
-        return;
-    input_.shrink();
-    if (isFull())
-        observe();
-}
-
-/// After the user took something: a full buffer has room again.
-void StreamSocket::taken() {
-    if (inputLimit_ != 0)
-        observe();
-}
-
-std::string StreamSocket::readAll() {
-    std::string bytes = input_.takeAll();
-    taken();
-    return bytes;
 }
 
 std::string StreamSocket::read(std::size_t max) {
@@ -143,28 +84,22 @@ std::string StreamSocket::readLine(std::size_t max) {
     return read(max == 0 ? line : std::min(line, max));
 }
 
-std::size_t StreamSocket::skip(std::size_t bytes) {
-    const std::size_t count = input_.skip(bytes);
-    taken();
-    return count;
-}
-
 void StreamSocket::setReadBufferSize(std::size_t bytes) {
-    inputLimit_ = bytes;
+    inputLimit_ = bytes != 0 ? bytes : unlimited;
     observe();
 }
 
 void StreamSocket::pauseReading() {
     if (!isOnItsThread("pauseReading() of a socket"))
         return;
-    paused_ = true;
+    hindered_.paused = true;
     observe();
 }
 
 void StreamSocket::resumeReading() {
     if (!isOnItsThread("resumeReading() of a socket"))
         return;
-    paused_ = false;
+    hindered_.paused = false;
     observe();
 }
 

@@ -36,7 +36,7 @@ bool StreamSocket::counts(std::uint8_t timeout) const noexcept {
     case SocketTimeouts::Reading:
         return state_ == SocketState::Connected && reads();
     case SocketTimeouts::Writing:
-        return sendBlocked_;
+        return hindered_.sendBlocked;
     default:
         return state_ == SocketState::Closing;
     }

@@ -25,7 +25,7 @@ std::optional<Clock::time_point> deadlineIn(int msec) {
 bool StreamSocket::hasDueWork() const noexcept {
     return cause_ != 0 || unreported_ != 0 || tellFull_ || hasDrained() ||
            (state_ == SocketState::Closing && output_.empty()) ||
-           (state_ == SocketState::Connected && writeEnded_ && peerHasEnded_);
+           (state_ == SocketState::Connected && writeEnded_ && hindered_.peerHasEnded);
 }
 
 /// Does for this socket alone what the loop does, until `verdict` has one.
@@ -34,7 +34,7 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
     if (!isOnItsThread("a wait of a socket"))
         return false;
     const Pointer<StreamSocket> self(this);
-    if (mayTransmit() && !sendBlocked_)
+    if (mayTransmit() && !hindered_.sendBlocked)
         transmitQueued(); // what slots wrote and what has not left yet
     for (;;) {
         if (const std::optional<bool> is = verdict()) {

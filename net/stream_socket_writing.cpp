@@ -19,13 +19,13 @@ bool StreamSocket::mayWriteAfterAll(std::string_view call) {
     if (!isOnItsThread(call))
         return false;
     const bool isOpen = state_ != SocketState::Unconnected && state_ != SocketState::Bound;
-    if (isOpen && !(leaving_ && peerHasEnded_) && !writeEnds_) {
+    if (isOpen && !(hindered_.leaving && hindered_.peerHasEnded) && !hindered_.writeEnds) {
         if (output_.memory() < outputLimit_)
             return true;
         setFailure(Failure::What::WriteBufferFull, SocketError::SocketResource); // the peer's doing: no log line
         return false;
     }
-    setFailure(writeEnds_ && isOpen ? Failure::What::WritingIsOver : Failure::What::NotConnected,
+    setFailure(hindered_.writeEnds && isOpen ? Failure::What::WritingIsOver : Failure::What::NotConnected,
                SocketError::Operation);
     logMessage(LogLevel::Warning, "halyard.net", std::string(call).append(": ").append(errorString()));
     return false;
@@ -35,7 +35,8 @@ bool StreamSocket::mayTransmit() const noexcept {
     return (state_ == SocketState::Connected || state_ == SocketState::Closing) && cause_ == 0;
 }
 
-std::ptrdiff_t StreamSocket::write(std::string_view data) {
+/// A write that does not answer, in a slot of readyRead, what has just been read.
+std::ptrdiff_t StreamSocket::writeAnywhere(std::string_view data) {
     if (!mayWrite("write() to a socket"))
         return -1;
     if (output_.empty() && !data.empty() && mayTransmit()) {
@@ -68,9 +69,6 @@ std::ptrdiff_t StreamSocket::writeThrough(std::string_view data) {
 }
 
 std::ptrdiff_t StreamSocket::writeOwned(std::string& owned) {
-    constexpr std::size_t worthKeeping = 16 * 1024; // shorter strings are copied anyhow
-    if (owned.size() < worthKeeping)
-        return write(std::string_view(owned));
     if (!mayWrite("write() to a socket"))
         return -1;
     const auto size = static_cast<std::ptrdiff_t>(owned.size());
@@ -123,7 +121,7 @@ bool StreamSocket::sendFile(int file, std::int64_t offset, std::size_t length) {
 }
 
 bool StreamSocket::takesBypassed() const noexcept {
-    return state_ == SocketState::Connected && mayTransmit() && !writeEnds_ && engine_->splices() &&
+    return state_ == SocketState::Connected && mayTransmit() && !hindered_.writeEnds && engine_->splices() &&
            executor() == Executor::current();
 }
 
@@ -142,17 +140,17 @@ void StreamSocket::shutdownWrite() {
         return;
     if (state_ == SocketState::Unconnected || state_ == SocketState::Bound)
         return;
-    writeEnds_ = true;
+    hindered_.writeEnds = true;
     endWriting();
 }
 
 /// Tells the peer of the end of what was written, once all of that has gone.
 void StreamSocket::endWriting() noexcept {
-    if (!writeEnds_ || writeEnded_ || !output_.empty() || state_ != SocketState::Connected || cause_ != 0)
+    if (!hindered_.writeEnds || writeEnded_ || !output_.empty() || state_ != SocketState::Connected || cause_ != 0)
         return;
     writeEnded_ = true;
     engine_->shutdownSend();
-    if (peerHasEnded_)
+    if (hindered_.peerHasEnded)
         engine_->schedule(); // that was the connection
 }
 
@@ -171,6 +169,11 @@ void StreamSocket::transmitSoon() {
 void StreamSocket::transmitQueued() noexcept {
     int error = 0;
     const std::size_t sent = output_.sendTo(*engine_, error);
+    transmitted(sent, error);
+}
+
+/// So many bytes went; then it was `error` that ended it.
+void StreamSocket::transmitted(std::size_t sent, int error) noexcept {
     unreported_ += sent;
     if (error != 0 && error != EAGAIN) {
         cause_ = error; // what the peer sent before it broke the connection is still to be read: that comes first
@@ -178,29 +181,34 @@ void StreamSocket::transmitQueued() noexcept {
     }
     if (sent != 0 && timeouts_ != nullptr)
         timeouts_->touch(SocketTimeouts::Writing);
-    if (sendBlocked_ != (error == EAGAIN))
+    if (hindered_.sendBlocked != (error == EAGAIN))
         setSendBlocked(error == EAGAIN);
-    if (writeEnds_)
+    if (hindered_.writeEnds)
         endWriting();
 }
 
 void StreamSocket::setSendBlocked(bool blocked) noexcept {
-    sendBlocked_ = blocked;
+    hindered_.sendBlocked = blocked;
     if (blocked && timeouts_ != nullptr)
         timeouts_->start(SocketTimeouts::Writing);
     observe();
 }
 
-void StreamSocket::engineSlotReturned() noexcept {
-    if (output_.empty() || sendBlocked_ || engine_ == nullptr || !mayTransmit())
+void StreamSocket::sendAfterSlot() noexcept {
+    if (output_.empty() || hindered_.sendBlocked || engine_ == nullptr || !mayTransmit())
         return;
     transmitQueued();
+    tellOfTransmission();
+}
+
+/// Has the loop tell of what was sent in or after a slot, where there is somebody to tell.
+void StreamSocket::tellOfTransmission() noexcept {
     // Whoever wants to hear of it has connected by now: without that, a message costs no turn of its own.
     if (unreported_ != 0 && bytesWritten.connectionCount() == 0) {
         unreported_ = 0;
         ++reports_; // a wait hears of it all the same
     }
-    if (unreported_ != 0 || cause_ != 0 || (leaving_ && output_.empty()) || hasDrained())
+    if (unreported_ != 0 || cause_ != 0 || (hindered_.leaving && output_.empty()) || hasDrained())
         engine_->schedule();
 }
 
@@ -213,13 +221,13 @@ bool StreamSocket::flush() {
     if (engine_ == nullptr || !mayTransmit())
         return false;
     transmitQueued();
-    if (cause_ != 0 || (leaving_ && output_.empty()))
+    if (cause_ != 0 || (hindered_.leaving && output_.empty()))
         engine_->schedule();
     if (unreported_ == 0)
         return false;
     const Still still(*this);
     reportWritten();
-    if (still && full_)
+    if (still && hindered_.full)
         tellWriteBuffer();
     return true;
 }
@@ -232,7 +240,7 @@ void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
     highWater_ = high != 0 ? high : unlimited;
     lowWater_ = std::min(low, highWater_ - 1);
     if (high == 0)
-        full_ = tellFull_ = false;
+        hindered_.full = tellFull_ = false;
     outputGrew();
     if (hasDrained())
         engine_->schedule();
@@ -241,9 +249,9 @@ void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
 void StreamSocket::setWriteBufferLimit(std::size_t bytes) { outputLimit_ = bytes != 0 ? bytes : unlimited; }
 
 void StreamSocket::outputIsFull() {
-    if (full_)
+    if (hindered_.full)
         return;
-    full_ = tellFull_ = true;
+    hindered_.full = tellFull_ = true;
     engine_->schedule();
 }
 
@@ -255,7 +263,7 @@ void StreamSocket::tellWriteBuffer() {
     }
     if (!still || !hasDrained())
         return;
-    full_ = false;
+    hindered_.full = false;
     writeBufferDrained();
 }
 

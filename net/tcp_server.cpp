@@ -3,9 +3,20 @@
 #include "native_engine.h"
 #include "proxy_choice.h"
 
+#include <halyard/core/spare_memory.h>
+
 #include <memory>
 
 namespace halyard {
+
+namespace {
+
+class AcceptedSocket final : public TcpSocket, public SpareMemory<AcceptedSocket> {
+  public:
+    using TcpSocket::TcpSocket;
+};
+
+} // namespace
 
 TcpServer::TcpServer(Object* parent) : StreamServer(parent) {}
 
@@ -41,7 +52,7 @@ void TcpServer::incomingConnection(int socketDescriptor) {
 }
 
 void TcpServer::addConnection(int socketDescriptor, const Endpoint& peer) {
-    auto* const socket = new TcpSocket(this);
+    TcpSocket* const socket = new AcceptedSocket(this);
     socket->beginAccepted(socketDescriptor, peer);
     addPendingConnection(socket);
 }

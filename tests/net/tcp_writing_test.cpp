@@ -12,6 +12,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -255,4 +256,70 @@ TEST_CASE("sending a file where nothing can be sent raises no signal, and is tol
     ::sigaction(SIGPIPE, &before, nullptr);
     CHECK(raised == 0);
     CHECK(socket.error() == SocketError::RemoteHostClosed);
+}
+
+TEST_CASE("an answer has left when the slots of readyRead have returned, and not before") {
+    TcpPair pair;
+    std::string order;
+    pair.near->readyRead.connect([&] {
+        pair.near->write(pair.near->readAll());
+        pair.near->write("!");
+        order += std::to_string(pair.near->bytesToWrite()) + ' ';
+    });
+    pair.near->readyRead.connect([&] { order += std::to_string(pair.near->bytesToWrite()) + ' '; });
+    pair.far->write("ping");
+    REQUIRE(pumpUntil([&] { return pair.far->bytesAvailable() == 5; }));
+    CHECK(order == "5 5 ");
+    CHECK(pair.near->bytesToWrite() == 0);
+    CHECK(pair.far->readAll() == "ping!");
+}
+
+TEST_CASE("what a slot of readyRead wrote before it threw leaves all the same") {
+    TcpPair pair;
+    pair.near->readyRead.connect([&] {
+        pair.near->write(pair.near->readAll());
+        throw std::runtime_error("after writing");
+    });
+    pair.far->write("ping");
+    CHECK_THROWS_WITH(pumpUntil([] { return false; }), "after writing");
+    CHECK(pair.near->bytesToWrite() == 0);
+    REQUIRE(pumpUntil([&] { return pair.far->bytesAvailable() == 4; }));
+    pair.near->write("not in a slot");
+    CHECK(pair.near->bytesToWrite() == 0);
+}
+
+TEST_CASE("what a nested loop writes inside a slot of readyRead leaves when the nested slot returns") {
+    TcpPair pair;
+    bool arrived = false;
+    bool after = false;
+    pair.near->readyRead.connect([&] {
+        pair.near->readAll();
+        EventLoop::current()->post([&] { pair.near->write("from inside"); });
+        arrived = pumpUntil([&] { return pair.far->bytesAvailable() == 11; });
+        pair.near->write(" and outside");
+        after = pair.near->bytesToWrite() == 12;
+    });
+    pair.far->write("ping");
+    REQUIRE(pumpUntil([&] { return pair.far->bytesAvailable() == 23; }));
+    CHECK(arrived);
+    CHECK(after);
+    CHECK(pair.far->readAll() == "from inside and outside");
+}
+
+TEST_CASE("a slot of readyRead that connects its socket anew writes to the new connection") {
+    TcpPair pair;
+    TcpServer server;
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    pair.near->readyRead.connect([&] {
+        pair.near->write(pair.near->readAll());
+        pair.near->abort();
+        pair.near->connectToHost(HostAddress::LocalHost, server.serverPort());
+        CHECK(pair.near->waitForConnected());
+        pair.near->write("to the new one");
+    });
+    pair.far->write("ping");
+    REQUIRE(pumpUntil([&] { return server.hasPendingConnections(); }));
+    TcpSocket* const client = server.nextPendingConnection();
+    REQUIRE(pumpUntil([&] { return client->bytesAvailable() == 14; }));
+    CHECK(client->readAll() == "to the new one");
 }

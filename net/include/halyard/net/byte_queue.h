@@ -29,14 +29,18 @@ class HALYARD_API ByteQueue {
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
     void clear() noexcept {
-        if (head_ != nullptr)
+        if (head_ == nullptr)
+            return;
+        if (head_ != tail_ || head_->capacity != wholeSegment || pool_.room == 0) [[unlikely]]
             freeAll();
+        else
+            freeOnly();
     }
 
     void append(std::string_view bytes) {
         if (bytes.empty())
             return;
-        Segment& tail = tail_ != nullptr ? *tail_ : newTail();
+        Segment& tail = tail_ != nullptr ? *tail_ : newTail(take());
         if (tail.room() >= bytes.size())
             tail.add(bytes);
         else
@@ -48,20 +52,32 @@ class HALYARD_API ByteQueue {
 
     /// Room to write at the end, as much as a receive call should be offered. commit() says how much was used, and
     /// must follow.
-    std::span<std::byte> reserve();
+    std::span<std::byte> reserve() {
+        if (tail_ != nullptr) [[unlikely]]
+            return reserveBehind();
+        Segment& tail = newTail(take());
+        return {reinterpret_cast<std::byte*>(tail.data), wholeSegment};
+    }
     void commit(std::size_t used) noexcept {
         tail_->end += used;
         size_ += used;
         if (size_ == 0)
-            freeAll();
+            clear();
     }
 
     /// The bytes that stand together at the front: some, unless the queue is empty.
     std::string_view front() const noexcept {
-        return head_ != nullptr && head_->size() != 0 ? head_->bytes() : frontBehindEmpty();
+        if (head_ == nullptr)
+            return {};
+        return head_->size() != 0 ? head_->bytes() : frontBehindEmpty();
     }
     /// All bytes stand together at the front.
     bool isOnePiece() const noexcept { return head_ == tail_; }
+    /// All of them, where they do; else nothing.
+    std::string_view onlyPiece() const noexcept {
+        return head_ != nullptr && head_ == tail_ ? std::string_view(head_->data + head_->begin, size_)
+                                                  : std::string_view();
+    }
 
     /// How many bytes there were to skip.
     std::size_t skip(std::size_t bytes) noexcept {
@@ -73,7 +89,9 @@ class HALYARD_API ByteQueue {
     }
     std::size_t take(std::span<std::byte> into) noexcept;
     std::string take(std::size_t atMost);
-    std::string takeAll();
+    std::string takeAll() {
+        return head_ != nullptr && head_ == tail_ && head_->capacity != 0 ? takeOnlyPiece() : takeAllPieces();
+    }
 
     /// The place of the first `wanted` byte, or size().
     std::size_t find(char wanted) const noexcept;
@@ -107,17 +125,68 @@ class HALYARD_API ByteQueue {
             end += more.size();
         }
     };
-    class Pool;
 
+    /// The whole segments that a thread has free, the last used first: the one that is still in the cache. Trivial, and
+    /// reached without a call: a message takes two segments and gives them back.
+    struct Pool {
+        Segment* free;
+        std::size_t room; ///< for so many more
+    };
+#ifdef __ELF__
+    [[gnu::tls_model("initial-exec")]]
+#endif
+    static constinit thread_local Pool pool_;
+    struct EmptyAtThreadEnd;
+
+    static constexpr std::size_t wholeSegment = 64 * 1024; ///< what a receive call is offered
+
+    static Segment* create(std::size_t capacity);
+    static void destroy(Segment* segment) noexcept;
+    static Segment* take() {
+        Pool& pool = pool_;
+        Segment* const segment = pool.free;
+        if (segment == nullptr) [[unlikely]]
+            return create(wholeSegment);
+        pool.free = segment->next;
+        ++pool.room;
+        segment->next = nullptr;
+        segment->begin = segment->end = 0;
+        return segment;
+    }
+    static void give(Segment* segment) noexcept {
+        Pool& pool = pool_;
+        if (segment->capacity != wholeSegment || pool.room == 0) {
+            destroy(segment);
+            return;
+        }
+        --pool.room;
+        segment->next = pool.free;
+        pool.free = segment;
+    }
+
+    /// Gives the only segment back, which is a whole one.
+    void freeOnly() noexcept {
+        Pool& pool = pool_;
+        --pool.room;
+        head_->next = pool.free;
+        pool.free = head_;
+        head_ = tail_ = nullptr;
+        size_ = 0;
+    }
     void freeAll() noexcept;
+    std::span<std::byte> reserveBehind();
+    std::string takeOnlyPiece();
     std::string takeAllPieces();
     void appendPieces(std::string_view bytes);
     std::string_view frontBehindEmpty() const noexcept;
     std::size_t skipPart(std::size_t bytes) noexcept;
     void shrinkRest();
     static bool standsAt(const Segment& segment, std::size_t at, std::string_view text) noexcept;
-    Segment& newTail();
-    Segment& newTail(Segment* segment) noexcept;
+    Segment& newTail(Segment* segment) noexcept {
+        (tail_ == nullptr ? head_ : tail_->next) = segment;
+        tail_ = segment;
+        return *segment;
+    }
 
     Segment* head_ = nullptr;
     Segment* tail_ = nullptr;

@@ -8,6 +8,7 @@
 #include <halyard/net/socket_types.h>
 #include <halyard/net/write_queue.h>
 
+#include <bit>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -86,7 +87,11 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool atEnd() const noexcept { return input_.empty(); }
     bool canReadLine() const noexcept;
 
-    std::string readAll();
+    std::string readAll() {
+        std::string bytes = input_.takeAll();
+        taken();
+        return bytes;
+    }
     std::string read(std::size_t max);
     /// A line with its '\n', or all that is there where no line is complete; at most `max` bytes (0: no limit).
     std::string readLine(std::size_t max = 0);
@@ -94,7 +99,12 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::ptrdiff_t read(std::span<std::byte> into);
     /// A non-empty prefix of what is there, without reading it: valid until the next read, skip or turn of the loop.
     std::string_view peek() const noexcept { return input_.front(); }
-    std::size_t skip(std::size_t bytes); ///< How many bytes there were to skip.
+    /// How many bytes there were to skip.
+    std::size_t skip(std::size_t bytes) {
+        const std::size_t count = input_.skip(bytes);
+        taken();
+        return count;
+    }
     /// Where `wanted` begins in what there is to read, looked for from byte `from` on; nothing where it does not.
     std::optional<std::size_t> indexOf(std::string_view wanted, std::size_t from = 0) const noexcept;
 
@@ -105,7 +115,8 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// As above; a long string is moved in, not copied.
     template <std::same_as<std::string> S>
     std::ptrdiff_t write(S&& owned) {
-        return writeOwned(owned);
+        // Shorter ones are copied anyhow.
+        return owned.size() < 16 * 1024 ? write(std::string_view(owned)) : writeOwned(owned);
     }
 
     /// Writes all that `source` has to read, which is moved and not copied. As write().
@@ -125,7 +136,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// stalls. 0: no limit, until this is called. A connection that breaks is told of all the same; what the kernel
     /// still had of it is then received beyond the limit, so that nothing is lost.
     void setReadBufferSize(std::size_t bytes);
-    std::size_t readBufferSize() const noexcept { return inputLimit_; }
+    std::size_t readBufferSize() const noexcept { return inputLimit_ != unlimited ? inputLimit_ : 0; }
 
     /// Receives nothing, and emits no readyRead, until resumeReading(); the peer's sending stalls, its end is told of
     /// after that. For all connections of this socket.
@@ -236,7 +247,22 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     enum class Ending : std::uint8_t { Gentle, Reset, Released };
 
     void engineReady(std::uint32_t ready) final;
+    void engineReadyFor(std::uint32_t ready);
     void engineSlotReturned() noexcept final;
+
+    /// What a message may meet on its way; nearly always nothing, which one look tells.
+    struct Hindrances {
+        bool unconnected = true;
+        bool suspended = false; ///< a pending connection: nobody could hear its readyRead yet
+        bool paused = false;    ///< by the user
+        bool peerHasEnded = false;
+        bool full = false;        ///< the high watermark was reached, and the low one not since
+        bool leaving = false;     ///< ends when the output is empty
+        bool sendBlocked = false; ///< the kernel took less than it was offered
+        bool writeEnds = false;   ///< shutdownWrite() was called
+
+        bool any() const noexcept { return std::bit_cast<std::uint64_t>(*this) != 0; }
+    };
 
     template <class Emission>
     void orGoOn(const Still& still, Emission emission);
@@ -263,14 +289,19 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::ptrdiff_t writeOwned(std::string& owned);
     /// Whether a write is taken; else it is refused. Nearly always the first look is enough.
     bool mayWrite(std::string_view call) {
-        return (state_ == SocketState::Connected && !writeEnds_ && output_.memory() < outputLimit_ &&
+        return (state_ == SocketState::Connected && !hindered_.writeEnds && output_.memory() < outputLimit_ &&
                 executor() == Executor::current()) ||
                mayWriteAfterAll(call);
     }
     bool mayWriteAfterAll(std::string_view call);
+    std::ptrdiff_t writeAnywhere(std::string_view data);
     std::ptrdiff_t writeThrough(std::string_view data);
     bool mayTransmit() const noexcept;
     void transmitQueued() noexcept;
+    void transmitted(std::size_t sent, int error) noexcept;
+    void sendAnswer() noexcept;
+    void sendAfterSlot() noexcept;
+    void tellOfTransmission() noexcept;
     void transmitSoon();
     void setSendBlocked(bool blocked) noexcept;
     void endWriting() noexcept;
@@ -279,18 +310,24 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
             outputIsFull();
     }
     void outputIsFull();
-    bool hasDrained() const noexcept { return full_ && output_.memory() <= lowWater_; }
+    bool hasDrained() const noexcept { return hindered_.full && output_.memory() <= lowWater_; }
     void reportWritten();
     void tellWriteBuffer();
     void observe();
     std::uint32_t interest() const noexcept;
-    bool isFull() const noexcept { return inputLimit_ != 0 && input_.size() >= inputLimit_; }
-    bool reads() const noexcept { return !suspended_ && !paused_ && !peerHasEnded_ && !isFull(); }
+    bool isFull() const noexcept { return input_.size() >= inputLimit_; }
+    bool reads() const noexcept {
+        return !hindered_.suspended && !hindered_.paused && !hindered_.peerHasEnded && !isFull();
+    }
     bool isConnecting() const noexcept {
         return state_ == SocketState::HostLookup || state_ == SocketState::Connecting;
     }
     bool hasDueWork() const noexcept;
-    void taken();
+    /// After the user took something: a full buffer has room again.
+    void taken() {
+        if (inputLimit_ != unlimited)
+            observe();
+    }
 
     SocketTimeouts& timeouts();
     void setTimeout(std::uint8_t kind, std::chrono::milliseconds limit);
@@ -301,13 +338,14 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool wait(std::optional<Time> until, Verdict verdict);
 
     static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
+    static constexpr std::uint32_t nowhere = static_cast<std::uint32_t>(-1);
 
     std::unique_ptr<SocketEngine> engine_;
     std::unique_ptr<SocketTimeouts> timeouts_; ///< null until one is needed
     std::unique_ptr<Bypass> bypass_;           ///< null nearly always
     ByteQueue input_;
     WriteQueue output_;
-    std::size_t inputLimit_ = 0;
+    std::size_t inputLimit_ = unlimited;
     std::size_t unreported_ = 0; ///< bytes that went to the kernel and bytesWritten has not told of
     std::size_t lowWater_ = 0;
     std::size_t highWater_ = unlimited;
@@ -317,19 +355,14 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::uint32_t connection_ = 0; ///< counts the connections that this socket has been about
     std::uint32_t receptions_ = 0; ///< counts what waits wait for
     std::uint32_t reports_ = 0;
-    bool* inReadyRead_ = nullptr; ///< while its slots run: what becomes true where they delete the socket
+    bool* inReadyRead_ = nullptr;       ///< while its slots run: what becomes true where they delete the socket
+    std::uint32_t answersAt_ = nowhere; ///< while they run: the depth of dispatches at which that is
     SocketState state_ = SocketState::Unconnected;
-    bool suspended_ : 1 = false; ///< a pending connection: nobody could hear its readyRead yet
-    bool paused_ : 1 = false;    ///< by the user
-    bool peerHasEnded_ : 1 = false;
-    bool leaving_ : 1 = false;      ///< ends when the output is empty
-    bool sendBlocked_ : 1 = false;  ///< the kernel took less than it was offered
+    Hindrances hindered_;
     bool readFinished_ : 1 = false; ///< readChannelFinished was emitted
-    bool writeEnds_ : 1 = false;    ///< shutdownWrite() was called
-    bool writeEnded_ : 1 = false;   ///< and the kernel was told
+    bool writeEnded_ : 1 = false;   ///< the kernel was told of shutdownWrite()
     bool allowHalfOpen_ : 1 = false;
-    bool full_ : 1 = false;       ///< the high watermark was reached, and the low one not since
-    bool tellFull_ : 1 = false;   ///< and nobody has been told yet
+    bool tellFull_ : 1 = false;   ///< writeBufferFull has still to be emitted
     bool inFarewell_ : 1 = false; ///< the last signals of a connection: its peer is still known
     bool urgentSeen_ : 1 = false; ///< out-of-band data is there: watching for it would not rest
 };

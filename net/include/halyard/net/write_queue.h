@@ -35,6 +35,12 @@ class HALYARD_API WriteQueue {
         files_.reset();
     }
 
+    /// All that waits, where that stands together in memory; else nothing.
+    std::string_view onlyPiece() const noexcept { return files_ == nullptr ? bytes_.onlyPiece() : std::string_view(); }
+
+    void sentOnlyPiece() noexcept { bytes_.clear(); }
+    void sentPart(std::size_t bytes) noexcept { bytes_.skip(bytes); } ///< Of that piece.
+
     void append(std::string_view bytes) { bytes_.append(bytes); }
     void adopt(std::string&& bytes) { bytes_.adopt(std::move(bytes)); } ///< A long string is not copied.
     void append(ByteQueue&& bytes) { bytes_.append(std::move(bytes)); } ///< Many bytes are not copied.
