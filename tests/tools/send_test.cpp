@@ -120,7 +120,7 @@ TEST_CASE("an echo that differs is one sentence and exit code 1") {
         const char* byte;
     };
     for (const Case& each : {Case{"heLlo\n", "he", "3"}, Case{"Hello\n", "", "1"}}) {
-        auto client = Program::echo({"send", addressOf(listener), "hello"});
+        auto client = Program::echo({"send", "--verify", addressOf(listener), "hello"});
         const auto server = listener.accept();
         CHECK(server.receive(6) == "hello\n");
         server.send(each.answer);
@@ -134,7 +134,7 @@ TEST_CASE("an echo that differs is one sentence and exit code 1") {
 
 TEST_CASE("more than was sent is no echo") {
     const auto listener = PlainSocket::listening();
-    auto client = Program::echo({"send", addressOf(listener)});
+    auto client = Program::echo({"send", "--verify", addressOf(listener)});
     const auto server = listener.accept();
     client.write("abc");
     CHECK(server.receive(3) == "abc");
@@ -148,7 +148,7 @@ TEST_CASE("more than was sent is no echo") {
 TEST_CASE("a connection that ends early is one sentence and exit code 1") {
     const auto listener = PlainSocket::listening();
     SUBCASE("closed") {
-        auto client = Program::echo({"send", addressOf(listener), "hello"});
+        auto client = Program::echo({"send", "--verify", addressOf(listener), "hello"});
         auto server = listener.accept();
         CHECK(server.receive(6) == "hello\n");
         server.send("hel");
@@ -160,7 +160,7 @@ TEST_CASE("a connection that ends early is one sentence and exit code 1") {
               "halyard-echo: " + addressOf(listener) + " closed the connection; 3 of 6 bytes came back\n");
     }
     SUBCASE("reset") {
-        auto client = Program::echo({"send", addressOf(listener), "hello"});
+        auto client = Program::echo({"send", "--verify", addressOf(listener), "hello"});
         auto server = listener.accept();
         CHECK(server.receive(6) == "hello\n");
         server.reset();
@@ -169,7 +169,7 @@ TEST_CASE("a connection that ends early is one sentence and exit code 1") {
         CHECK(result.errors.find("Connection reset by peer; 0 of 6 bytes came back\n") != std::string::npos);
     }
     SUBCASE("closed while input is waited for") {
-        auto client = Program::echo({"send", addressOf(listener)});
+        auto client = Program::echo({"send", "--verify", addressOf(listener)});
         listener.accept().close();
         const auto result = client.read(1);
         CHECK(result.empty());
@@ -179,7 +179,7 @@ TEST_CASE("a connection that ends early is one sentence and exit code 1") {
 
 TEST_CASE("what is sent waits for its echo, and does not pile up") {
     const auto listener = PlainSocket::listening();
-    auto client = Program::shell(R"(exec "$echo" send "$1" </dev/zero)", {addressOf(listener)});
+    auto client = Program::shell(R"(exec "$echo" send --verify "$1" </dev/zero)", {addressOf(listener)});
     const auto server = listener.accept();
     constexpr std::size_t window = 1024 * 1024;
     const std::string first = server.receive(window);
@@ -197,4 +197,41 @@ TEST_CASE("what is sent waits for its echo, and does not pile up") {
     const auto result = client.finish();
     CHECK(result.code == 1);
     CHECK(result.errors.starts_with("halyard-echo: interrupted; "));
+}
+
+TEST_CASE("without --verify the peer may answer what it likes, and its end is the end") {
+    const auto listener = PlainSocket::listening();
+    auto client = Program::echo({"send", addressOf(listener), "hello"});
+    auto server = listener.accept();
+    CHECK(server.receive() == "hello\n"); // and the end of it
+    server.send("something else");
+    server.close();
+    const auto result = client.finish();
+    CHECK(result.code == 0);
+    CHECK(result.output == "something else");
+    CHECK(result.errors.empty());
+}
+
+TEST_CASE("a peer that is silent too long is given up") {
+    const auto listener = PlainSocket::listening();
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"send", "--timeout", "0.05", addressOf(listener), "hello"},
+          {"send", addressOf(listener), "--timeout=0.05", "hello"}}) {
+        const auto result = Program::echo(words).finish();
+        CHECK(result.code == 1);
+        CHECK(result.errors.starts_with("halyard-echo: "));
+    }
+}
+
+TEST_CASE("names, IPv6 addresses and their zones are connected to, too") {
+    auto server = Program::echo({"serve", "[::1]:0", "127.0.0.1:0"});
+    const std::string line = server.readLine();
+    const std::string six = line.substr(line.rfind(':'));
+    const std::string other = server.readLine();
+    const std::string four = other.substr(other.rfind(':'));
+    for (const std::string& where : {"[::1]" + six, "[::1%lo]" + six, "localhost" + four}) {
+        const auto result = Program::echo({"send", "--verify", where, "hello"}).finish();
+        CHECK_MESSAGE(result.code == 0, result.errors);
+        CHECK(result.output == "hello\n");
+    }
 }

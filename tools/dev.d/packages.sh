@@ -13,6 +13,7 @@ libuv         libuv1-dev        libuv-devel         libuv
 spdlog        libspdlog-dev     spdlog-devel        spdlog
 doctest       doctest-dev       doctest-devel       doctest
 cli11         libcli11-dev      cli11-devel         cli11
+json          nlohmann-json3-dev json-devel         nlohmann-json
 nc            netcat-openbsd    nmap-ncat           -
 socat         socat             socat               socat
 nss_wrapper   libnss-wrapper    nss_wrapper         -
@@ -40,7 +41,7 @@ libevent      libevent-dev      libevent-devel      libevent
 TABLE
 }
 
-readonly BUILD_NEEDS=(compiler meson ninja pkg-config libuv spdlog doctest cli11)
+readonly BUILD_NEEDS=(compiler meson ninja pkg-config libuv spdlog doctest cli11 json)
 readonly TEST_NEEDS=("${BUILD_NEEDS[@]}" nc socat nss_wrapper)
 readonly BENCH_PEERS=(qt boost sigcpp asio libevent)
 
@@ -60,6 +61,7 @@ is_there() {
     asio) finds_header asio.hpp ;;
     doctest) finds_header doctest/doctest.h ;;
     cli11) finds_header CLI/CLI.hpp ;;
+    json) finds_header nlohmann/json.hpp ;;
     nss_wrapper) [[ $(uname) != Linux ]] || pkg-config --exists nss_wrapper ;; # its test is skipped elsewhere
     ninja) command -v ninja || command -v ninja-build ;;
     *) command -v "$1" ;;

@@ -7,7 +7,6 @@
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/unix_signal.h>
-#include <halyard/net/tcp_socket.h>
 
 #include <csignal>
 #include <cstddef>
@@ -17,31 +16,35 @@ namespace echo {
 
 namespace {
 
-using halyard::Endpoint;
 using halyard::EventLoop;
-using halyard::TcpSocket;
+using halyard::SocketState;
 using halyard::UnixSignal;
 
-// Of standard input so much is on its way at a time, and held here to be compared.
+// So much of standard input is on its way at a time: to the peer, or, where it is compared, there and back.
 constexpr std::size_t window = 1024 * 1024;
 
 class Sender : public halyard::Object {
   public:
-    Sender(EventLoop& loop, const Endpoint& where, const std::optional<std::string>& text)
-        : loop_(loop), where_(where), text_(text) {
-        socket_.connected.connect(this, &Sender::begin);
-        socket_.readyRead.connect(this, &Sender::receive);
-        socket_.errorOccurred.connect(this, &Sender::breakOff);
+    Sender(EventLoop& loop, const SendOptions& options)
+        : loop_(loop), options_(options), socket_(makeSocketFor(options.peer)) {
+        socket_->setAllowHalfOpen(true);
+        socket_->setConnectTimeout(options.timeout);
+        socket_->setReadTimeout(options.timeout);
+        socket_->connected.connect(this, &Sender::begin);
+        socket_->readyRead.connect(this, &Sender::receive);
+        socket_->bytesWritten.connect(this, &Sender::feed);
+        socket_->readChannelFinished.connect(this, &Sender::peerEnded);
+        socket_->errorOccurred.connect(this, &Sender::breakOff);
         for (UnixSignal* each : {&interrupt_, &terminate_})
             each->received.connect(this, [this] { fail("interrupted" + progress()); });
-        socket_.connectToHost(where.address, where.port);
+        startConnecting(*socket_, options.peer);
     }
 
   private:
     void begin() {
         hasBegun_ = true;
-        if (text_) {
-            transmit(*text_);
+        if (options_.text) {
+            transmit(*options_.text);
         } else {
             input_.emplace();
             input_->readable.connect(this, &Sender::feed);
@@ -49,11 +52,13 @@ class Sender : public halyard::Object {
         feed();
     }
 
+    std::size_t onTheWay() const noexcept { return options_.verify ? echo_.onTheWay() : socket_->bytesToWrite(); }
+
     /// Sends as much of standard input as there is and as the window takes.
     void feed() {
-        if (isOver_)
+        if (isOver_ || socket_->state() != SocketState::Connected)
             return;
-        while (input_ && echo_.onTheWay() < window) {
+        while (input_ && onTheWay() < window) {
             const auto piece = input_->read();
             if (!piece)
                 break;
@@ -62,38 +67,53 @@ class Sender : public halyard::Object {
             else
                 transmit(*piece);
         }
-        if (input_)
-            input_->setWatched(echo_.onTheWay() < window);
-        else if (echo_.onTheWay() == 0)
+        if (input_) {
+            input_->setWatched(onTheWay() < window);
+        } else if (!hasEnded_) {
+            hasEnded_ = true;
+            socket_->shutdownWrite();
+        }
+        if (options_.verify && hasEnded_ && echo_.onTheWay() == 0)
             conclude(Success);
     }
 
     void transmit(std::string_view bytes) {
-        socket_.write(bytes);
-        echo_.sent(bytes);
+        socket_->write(bytes);
+        if (options_.verify)
+            echo_.sent(bytes);
     }
 
     void receive() {
-        for (std::string_view bytes = socket_.peek(); !bytes.empty() && !isOver_; bytes = socket_.peek()) {
-            const std::size_t same = echo_.cameBack(bytes);
+        for (std::string_view bytes = socket_->peek(); !bytes.empty() && !isOver_; bytes = socket_->peek()) {
+            const std::size_t same = options_.verify ? echo_.cameBack(bytes) : bytes.size();
             writeOut(bytes.substr(0, same));
             if (same != bytes.size()) {
-                fail("the echo from " + where_.toString() + " differs from byte " +
+                fail("the echo from " + options_.peer.text + " differs from byte " +
                      std::to_string(echo_.bytesMatched() + 1) + " on");
                 return;
             }
-            socket_.skip(same);
+            socket_->skip(same);
         }
         feed();
     }
 
+    /// Whatever there is to send, there is nobody to answer it.
+    void peerEnded() {
+        if (isOver_)
+            return;
+        if (options_.verify)
+            fail(options_.peer.text + " closed the connection" + progress());
+        else
+            conclude(Success);
+    }
+
     void breakOff() {
         if (!isOver_)
-            fail(socket_.errorString() + progress());
+            fail(socket_->errorString() + progress());
     }
 
     std::string progress() const {
-        if (!hasBegun_)
+        if (!hasBegun_ || !options_.verify)
             return {};
         return "; " + std::to_string(echo_.bytesMatched()) + " of " + std::to_string(echo_.bytesSent()) +
                " bytes came back";
@@ -107,29 +127,29 @@ class Sender : public halyard::Object {
     void conclude(ExitCode code) {
         isOver_ = true;
         if (code == Success)
-            socket_.disconnectFromHost();
+            socket_->disconnectFromHost();
         else
-            socket_.abort();
+            socket_->abort();
         loop_.exit(code);
     }
 
     EventLoop& loop_;
-    const Endpoint where_;
-    const std::optional<std::string>& text_;
+    const SendOptions& options_;
     UnixSignal interrupt_{SIGINT};
     UnixSignal terminate_{SIGTERM};
-    TcpSocket socket_;
+    std::unique_ptr<halyard::StreamSocket> socket_;
     std::optional<StandardInput> input_;
     EchoCheck echo_;
     bool hasBegun_ = false;
+    bool hasEnded_ = false; ///< this side
     bool isOver_ = false;
 };
 
 } // namespace
 
-int send(const Endpoint& where, const std::optional<std::string>& text) {
+int send(const SendOptions& options) {
     EventLoop loop;
-    const Sender sender(loop, where, text);
+    const Sender sender(loop, options);
     return loop.exec();
 }
 

@@ -1,15 +1,14 @@
 #pragma once
 
-#include <halyard/net/endpoint.h>
+#include "serve_options.h"
 
 namespace echo {
 
-enum class Serving {
-    EventDriven, ///< all clients at once, on the event loop
-    Blocking,    ///< one client after the other, on waits alone
-};
+/// Echoes to whoever connects, all clients at once, until SIGINT or SIGTERM. Gives the exit code.
+int serve(const ServeOptions& options);
 
-/// Echoes to whoever connects, until SIGINT or SIGTERM. Gives the exit code.
-int serve(const halyard::Endpoint& where, Serving how);
+/// One client after the other, on waits alone, without an event loop. Of the options it knows the first address, the
+/// log and maxQueued.
+int serveOneByOne(const ServeOptions& options);
 
 } // namespace echo
