@@ -14,7 +14,7 @@ needs_of_check() {
     werror) echo g++ clang++ ;;
     tidy) echo clang++ clang-tidy ;;
     install) echo cmake ;;
-    deb) echo dpkg-buildpackage debhelper help2man lintian ;;
+    deb) echo dpkg-buildpackage debhelper lintian ;;
     embedding) echo g++ asio glib libevent qt5 qt ;;
     qt) echo g++ qt ;;
     costs) echo valgrind strace ;;

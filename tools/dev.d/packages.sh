@@ -33,7 +33,6 @@ sigcpp        libsigc++-3.0-dev libsigc++30-devel   libsigc++
 cmake         cmake             cmake               cmake
 dpkg-buildpackage dpkg-dev      -                   -
 debhelper     debhelper         -                   -
-help2man      help2man          -                   -
 lintian       lintian           -                   -
 asio          libasio-dev       asio-devel          asio
 glib          libglib2.0-dev    glib2-devel         glib

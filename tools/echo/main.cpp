@@ -1,3 +1,4 @@
+#include "bench_command.h"
 #include "exit_code.h"
 #include "send_command.h"
 #include "serve_command.h"
@@ -35,8 +36,10 @@ standard output early, as in `halyard-echo serve | head -n 1`, ends it by SIGPIP
 Options may stand in a configuration file (--config FILE) or in the environment too; the command line comes first,
 then the environment, then the file.
 
+SIGINT and SIGTERM end a bench too: it tells what was measured so far.
+
 Exit codes:
-  0  all went well: everything was sent (--verify: and came back), or the server was told to end
+  0  all went well: everything was sent (--verify, bench: and came back), or the server was told to end
   1  the network, a standard stream or the echo failed; one sentence on standard error says how
   2  wrong usage)";
 
@@ -59,6 +62,7 @@ int run(const Words& given) {
     const ServeCommand serving(app);
 
     const SendCommand sending(app, words);
+    const BenchCommand measuring(app);
 
     try {
         std::reverse(words.begin(), words.end()); // as CLI11 wants them
@@ -69,7 +73,9 @@ int run(const Words& given) {
         return error.get_exit_code() == 0 ? app.exit(error) : wrongUsage(error.what());
     }
 
-    return sending.isWanted() ? sending.run() : serving.run(given);
+    if (sending.isWanted())
+        return sending.run();
+    return measuring.isWanted() ? measuring.run() : serving.run(given);
 }
 
 } // namespace

@@ -45,10 +45,14 @@ void writeOut(std::string_view bytes) {
         throw std::system_error(error, std::generic_category(), "cannot write to standard output");
 }
 
+void writeError(std::string_view bytes) {
+    (void)writeAll(STDERR_FILENO, bytes); // there is nobody left to tell
+}
+
 void complain(std::string_view sentence) {
     std::string line = "halyard-echo: ";
     line.append(sentence).push_back('\n');
-    (void)writeAll(STDERR_FILENO, line); // there is nobody left to tell
+    writeError(line);
 }
 
 } // namespace echo
