@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
-readonly CHECKS=(format headers layers refusals werror tidy install embedding qt costs asan tsan)
+readonly CHECKS=(format headers layers refusals werror tidy install daemon embedding qt costs asan tsan)
 # Those that take long, or ask what a change hardly ever touches: `check --full` runs them too.
 readonly SLOW_CHECKS=(deb)
 
@@ -15,6 +15,7 @@ needs_of_check() {
     tidy) echo clang++ clang-tidy ;;
     install) echo cmake ;;
     deb) echo dpkg-buildpackage debhelper lintian ;;
+    daemon) echo g++ haproxy socket-activate promtool mandoc zsh ;;
     embedding) echo g++ asio glib libevent qt5 qt ;;
     qt) echo g++ qt ;;
     costs) echo valgrind strace ;;
@@ -73,6 +74,15 @@ check_embedding() {
     configure_strict_gcc
     meson configure "$strict_gcc" --clearcache -Dembedding=enabled
     meson test -C "$strict_gcc" --print-errorlogs --suite embedding
+}
+
+# The tool among the programs that a daemon lives with: here none of these tests may be skipped.
+check_daemon() {
+    local names=(echo_balanced echo_installed echo_scraped echo_socket_activated)
+    configure_strict_gcc
+    build "$strict_gcc" halyard-echo
+    meson test -C "$strict_gcc" --no-rebuild --print-errorlogs "${names[@]}" | tee build-check/daemon-tests.txt
+    grep -qE "^Ok: +${#names[@]} *$" build-check/daemon-tests.txt
 }
 
 # The programs alone are built, where their library is built anyway.

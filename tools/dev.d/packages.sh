@@ -16,6 +16,11 @@ cli11         libcli11-dev      cli11-devel         cli11
 json          nlohmann-json3-dev json-devel         nlohmann-json
 nc            netcat-openbsd    nmap-ncat           -
 socat         socat             socat               socat
+haproxy       haproxy           haproxy             haproxy
+socket-activate systemd         systemd             -
+promtool      prometheus        -                   prometheus
+mandoc        mandoc            mandoc              mandoc
+zsh           zsh               zsh                 zsh
 nss_wrapper   libnss-wrapper    nss_wrapper         -
 g++           g++               gcc-c++             -
 clang++       clang             clang               -
@@ -60,6 +65,8 @@ is_there() {
     asio) finds_header asio.hpp ;;
     doctest) finds_header doctest/doctest.h ;;
     cli11) finds_header CLI/CLI.hpp ;;
+    haproxy) PATH=$PATH:/usr/sbin command -v haproxy ;;
+    socket-activate) command -v systemd-socket-activate ;;
     json) finds_header nlohmann/json.hpp ;;
     nss_wrapper) [[ $(uname) != Linux ]] || pkg-config --exists nss_wrapper ;; # its test is skipped elsewhere
     ninja) command -v ninja || command -v ninja-build ;;
