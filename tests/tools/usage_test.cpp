@@ -29,11 +29,11 @@ std::string joined(const std::vector<std::string>& words) {
 
 } // namespace
 
-TEST_CASE("--help tells of the two commands and of the exit codes") {
+TEST_CASE("--help tells of the commands and of the exit codes") {
     const auto result = Program::echo({"--help"}).finish();
     CHECK(result.code == 0);
     CHECK(result.errors.empty());
-    for (const char* part : {"serve", "send", "Exit codes:", "SIGTERM", "SIGPIPE"})
+    for (const char* part : {"serve", "send", "bench", "Exit codes:", "SIGTERM", "SIGPIPE"})
         CHECK_MESSAGE(contains(result.output, part), part);
 }
 
@@ -45,6 +45,9 @@ TEST_CASE("each command has its --help") {
     const auto send = Program::echo({"send", "--help"}).finish();
     CHECK(send.code == 0);
     CHECK(contains(send.output, "TEXT"));
+    const auto bench = Program::echo({"bench", "--help"}).finish();
+    CHECK(bench.code == 0);
+    CHECK(contains(bench.output, "--rate"));
 }
 
 TEST_CASE("--version is the library's") {
@@ -77,6 +80,43 @@ TEST_CASE("wrong usage is one sentence and exit code 2") {
         CHECK(result.code == 2);
         CHECK(result.output.empty());
         CHECK_MESSAGE(isOneSentence(result.errors), result.errors);
+    }
+}
+
+TEST_CASE("what is wrong with a command line is said in words that help") {
+    struct Case {
+        std::vector<std::string> words;
+        std::string sentence;
+    };
+    const std::vector<Case> cases{
+        {{"serve", "nowhere"},
+         "'nowhere' is not an address to listen at, like 127.0.0.1:7007, [::1]:7007, unix:PATH, fd:3 or systemd"},
+        {{"serve", "7007", "7007"}, "'7007' is given twice"},
+        {{"serve", "--threads", "many"}, "--threads: Value many not in range 0 to 1024"},
+        {{"serve", "--threads", "-1"}, "--threads: Value -1 not in range 0 to 1024"},
+        {{"serve", "--proxy-protocol", "10.0.0.0/33"},
+         "'10.0.0.0/33' is not a network like 10.0.0.0/8, 192.0.2.1 or fd00::/8"},
+        {{"serve", "--metrics", "nowhere"}, "'nowhere' is not an ADDRESS:PORT for --metrics, like 127.0.0.1:9107"},
+        {{"serve", "--drain-delay", "3"}, "--drain-delay needs --drain: without it the server ends at once"},
+        {{"serve", "--log", "xml"}, "--log: xml not in {lines,text,json,journald}"},
+        {{"serve", "--blocking", "--threads", "2"},
+         "--blocking serves one client at a time at one ADDRESS:PORT, and knows no other option than --max-queued and "
+         "those of the log"},
+        {{"serve", "--config", "/nowhere/at/all"}, "/nowhere/at/all was not readable (missing?)"},
+        {{"send", "nowhere"},
+         "'nowhere' is nobody to connect to, like 127.0.0.1:7007, [::1]:7007, example.org:7007 or unix:PATH"},
+        {{"send", "*:7007"},
+         "'*:7007' is nobody to connect to, like 127.0.0.1:7007, [::1]:7007, example.org:7007 or unix:PATH"},
+        {{"bench", "7007", "--connections", "0"}, "--connections: Value 0 not in range 1 to 100000"},
+        {{"bench", "7007", "--rate", "1", "--depth", "2"}, "--depth excludes --rate"},
+        {{"bench"}, "ADDRESS is required"},
+    };
+    for (const Case& each : cases) {
+        CAPTURE(joined(each.words));
+        const auto result = Program::echo(each.words).finish();
+        CHECK(result.code == 2);
+        CHECK(result.output.empty());
+        CHECK(result.errors == "halyard-echo: " + each.sentence + " (--help says more)\n");
     }
 }
 
