@@ -24,8 +24,8 @@ StreamSocket::~StreamSocket() {
         return;
     if (!output_.empty())
         LingeringClose::begin(std::move(engine_), std::move(output_), isConnecting(),
-                              timeouts_ != nullptr ? timeouts_->limit(SocketTimeouts::Closing)
-                                                   : SocketTimeouts::closingDefault);
+                              timeouts() != nullptr ? timeouts()->limit(SocketTimeouts::Closing)
+                                                    : SocketTimeouts::closingDefault);
     else if (!isConnecting() && !hindered_.peerHasEnded)
         engine_->closeOverInput();
 }
@@ -58,8 +58,8 @@ void StreamSocket::begin(std::unique_ptr<SocketEngine> engine) {
     hindered_.paused = paused;
     readFinished_ = writeEnded_ = tellFull_ = urgentSeen_ = false;
     engine_ = std::move(engine);
-    if (timeouts_ != nullptr)
-        timeouts_->start(SocketTimeouts::Connecting);
+    if (timeouts() != nullptr)
+        timeouts()->start(SocketTimeouts::Connecting);
 }
 
 void StreamSocket::connecting(int result) {
@@ -194,6 +194,12 @@ void StreamSocket::startReading() {
     observe();
 }
 
+StreamSocket::Terms& StreamSocket::terms() {
+    if (terms_ == nullptr)
+        terms_ = std::make_unique<Terms>();
+    return *terms_;
+}
+
 // --- what the loop tells ---
 
 void StreamSocket::engineReadyFor(std::uint32_t ready) {
@@ -302,7 +308,7 @@ void StreamSocket::abort() {
 void StreamSocket::leave(Ending how) {
     hindered_.leaving = true;
     if (!output_.empty())
-        timeouts().start(SocketTimeouts::Closing);
+        useTimeouts().start(SocketTimeouts::Closing);
     const Still still(*this);
     orGoOn(still, [this] { setState(SocketState::Closing); });
     if (!still || state_ != SocketState::Closing)
@@ -366,8 +372,8 @@ void StreamSocket::observe() {
     if (engine_ == nullptr)
         return;
     const std::uint32_t wanted = interest();
-    if (timeouts_ != nullptr && (wanted & ~engine_->interest() & readiness::Readable) != 0)
-        timeouts_->start(SocketTimeouts::Reading); // what it did not listen to is not the peer's silence
+    if (timeouts() != nullptr && (wanted & ~engine_->interest() & readiness::Readable) != 0)
+        timeouts()->start(SocketTimeouts::Reading); // what it did not listen to is not the peer's silence
     if (const int error = engine_->observe(wanted); error != 0) {
         cause_ = error;
         engine_->schedule();
@@ -382,16 +388,16 @@ void StreamSocket::leavingThread() {
     if (mayTransmit() && !output_.empty())
         transmitQueued(); // what a slot has queued goes now, as at the slot's end
     engine_->leaveLoop();
-    if (timeouts_ != nullptr)
-        timeouts_->leaveLoop();
+    if (timeouts() != nullptr)
+        timeouts()->leaveLoop();
 }
 
 void StreamSocket::enteredThread() {
     if (engine_ == nullptr)
         return;
     engine_->joinLoop();
-    if (timeouts_ != nullptr)
-        timeouts_->joinLoop();
+    if (timeouts() != nullptr)
+        timeouts()->joinLoop();
     if (isConnecting())
         engine_->observe(readiness::Writable);
     else

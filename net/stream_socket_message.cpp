@@ -14,35 +14,18 @@ namespace halyard {
 /// One frame for all of it: those of the functions that it consists of would cost a message 60 instructions.
 [[gnu::flatten]] void StreamSocket::engineReady(std::uint32_t ready) {
     // Nearly always: there is something to read and nothing else to do.
-    if (ready == readiness::Readable && !hindered_.any() && unreported_ == 0 && !isFull()) [[likely]]
-        receive();
-    else
+    if (ready != readiness::Readable || hindered_.any() || terms_ != nullptr || unreported_ != 0) [[unlikely]] {
         engineReadyFor(ready);
-}
-
-std::ptrdiff_t StreamSocket::receiveHere() {
-    const std::span<std::byte> room = input_.reserve();
-    const std::ptrdiff_t received =
-        engine_->receiveAtOnce(room.first(std::min(room.size(), inputLimit_ - input_.size())));
-    input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
-    return received;
-}
-
-void StreamSocket::receive() {
-    const std::ptrdiff_t received = bypass_ == nullptr ? receiveHere() : receivePast();
-    if (received > 0) [[likely]] {
-        ++receptions_;
-        if (timeouts_ != nullptr)
-            timeouts_->touch(SocketTimeouts::Reading);
-        if (inReadyRead_ == nullptr)
-            tellReadyRead();
-        else if (isFull())
-            observe();
-    } else if (received == 0 || cause_ != 0) {
-        peerEnded(cause_);
-    } else if (received != -EAGAIN) {
-        peerEnded(static_cast<int>(-received));
+        return;
     }
+    const std::ptrdiff_t received = engine_->receiveAtOnce(input_.reserve());
+    input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
+    if (received <= 0 || inReadyRead_ != nullptr) [[unlikely]] {
+        takeIn(received);
+        return;
+    }
+    ++receptions_;
+    tellReadyRead();
 }
 
 void StreamSocket::tellReadyRead() {
@@ -73,10 +56,8 @@ void StreamSocket::tellReadyRead() {
 
 std::ptrdiff_t StreamSocket::write(std::string_view data) {
     // An answer, written right in a slot of readyRead: sendAnswer() follows.
-    if (livesHere() && !hindered_.any() && answersAt_ == engine_->dispatchDepth() && output_.memory() < outputLimit_)
-        [[likely]] {
+    if (livesHere() && !hindered_.any() && terms_ == nullptr && answersAt_ == engine_->dispatchDepth()) [[likely]] {
         output_.append(data);
-        outputGrew();
         return static_cast<std::ptrdiff_t>(data.size());
     }
     return writeAnywhere(data);
@@ -87,7 +68,7 @@ void StreamSocket::engineSlotReturned() noexcept { sendAnswer(); }
 void StreamSocket::sendAnswer() noexcept {
     // Nearly always: one piece, nothing else to do for this connection, and nobody who wants to hear of it.
     const std::string_view bytes = output_.onlyPiece();
-    if (bytes.empty() || hindered_.any() || cause_ != 0 || timeouts_ != nullptr || bytesWritten.connectionCount() != 0)
+    if (bytes.empty() || hindered_.any() || cause_ != 0 || terms_ != nullptr || bytesWritten.connectionCount() != 0)
         [[unlikely]] {
         sendAfterSlot();
         return;

@@ -11,11 +11,38 @@
 
 namespace halyard {
 
+std::ptrdiff_t StreamSocket::receiveHere() {
+    const std::span<std::byte> room = input_.reserve();
+    const std::ptrdiff_t received = engine_->receive(room.first(std::min(room.size(), inputLimit() - input_.size())));
+    input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
+    return received;
+}
+
+void StreamSocket::receive() { takeIn(terms_ == nullptr || terms_->bypass == nullptr ? receiveHere() : receivePast()); }
+
+/// So many bytes have been received; or what receiving said instead.
+void StreamSocket::takeIn(std::ptrdiff_t received) {
+    if (received > 0) {
+        ++receptions_;
+        if (timeouts() != nullptr)
+            timeouts()->touch(SocketTimeouts::Reading);
+        if (inReadyRead_ == nullptr)
+            tellReadyRead();
+        else if (isFull())
+            observe();
+    } else if (received == 0 || cause_ != 0) {
+        peerEnded(cause_);
+    } else if (received != -EAGAIN) {
+        peerEnded(static_cast<int>(-received));
+    }
+}
+
 /// Through the pipe, which is only filled when it is empty: then nothing but the peer's silence is told by EAGAIN. What
 /// is not to be had in this way is received as ever, and so is what comes while the other socket takes nothing.
 std::ptrdiff_t StreamSocket::receivePast() {
-    StreamSocket* const to = bypass_->to.get();
-    Pipe& pipe = *bypass_->pipe;
+    const Bypass& way = *terms_->bypass;
+    StreamSocket* const to = way.to.get();
+    Pipe& pipe = *way.pipe;
     if (!input_.empty() || pipe.size() != 0 || to == nullptr || !to->takesBypassed())
         return receiveHere();
     const std::ptrdiff_t received = engine_->receiveInto(pipe.writeEnd());
@@ -23,13 +50,14 @@ std::ptrdiff_t StreamSocket::receivePast() {
         return receiveHere();
     if (received > 0) {
         pipe.filled(static_cast<std::size_t>(received));
-        to->writeFrom(bypass_->pipe, static_cast<std::size_t>(received));
+        to->writeFrom(way.pipe, static_cast<std::size_t>(received));
     }
     return received;
 }
 
 void StreamSocket::setBypass(std::shared_ptr<Pipe> pipe, StreamSocket* to) {
-    bypass_ = pipe != nullptr ? std::make_unique<Bypass>(Bypass{std::move(pipe), Pointer<StreamSocket>(to)}) : nullptr;
+    terms().bypass =
+        pipe != nullptr ? std::make_unique<Bypass>(Bypass{std::move(pipe), Pointer<StreamSocket>(to)}) : nullptr;
 }
 
 /// The connection broke, or seems to have, while nothing is being received: what the kernel still has of it comes
@@ -85,7 +113,7 @@ std::string StreamSocket::readLine(std::size_t max) {
 }
 
 void StreamSocket::setReadBufferSize(std::size_t bytes) {
-    inputLimit_ = bytes != 0 ? bytes : unlimited;
+    terms().inputLimit = bytes != 0 ? bytes : unlimited;
     observe();
 }
 

@@ -8,19 +8,19 @@
 
 namespace halyard {
 
-SocketTimeouts& StreamSocket::timeouts() {
-    if (timeouts_ == nullptr)
-        timeouts_ = std::make_unique<SocketTimeouts>(*this);
-    return *timeouts_;
+SocketTimeouts& StreamSocket::useTimeouts() {
+    if (timeouts() == nullptr)
+        terms().timeouts = std::make_unique<SocketTimeouts>(*this);
+    return *timeouts();
 }
 
 void StreamSocket::setTimeout(std::uint8_t kind, std::chrono::milliseconds limit) {
     if (!isOnItsThread("setting a timeout of a socket"))
         return;
     const auto which = static_cast<SocketTimeouts::Kind>(kind);
-    timeouts().set(which, limit);
+    useTimeouts().set(which, limit);
     if (counts(kind))
-        timeouts_->start(which);
+        timeouts()->start(which);
 }
 
 void StreamSocket::setConnectTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Connecting, limit); }
@@ -49,7 +49,7 @@ void StreamSocket::timeIsOver(std::uint8_t timeout) {
     }
     const SocketState before = state_;
     const Still still(*this);
-    timeouts_->start(static_cast<SocketTimeouts::Kind>(timeout)); // told again where a slot throws
+    timeouts()->start(static_cast<SocketTimeouts::Kind>(timeout)); // told again where a slot throws
     fail(timeout == SocketTimeouts::Reading   ? Failure::What::ReadTimeout
          : timeout == SocketTimeouts::Writing ? Failure::What::WriteTimeout
                                               : Failure::What::ClosingTimeout,

@@ -45,7 +45,7 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
         if (engine_ == nullptr)
             return false;
         // The socket's own timeouts run on.
-        const std::optional<Time> timeout = timeouts_ != nullptr ? timeouts_->next() : std::nullopt;
+        const std::optional<Time> timeout = timeouts() != nullptr ? timeouts()->next() : std::nullopt;
         const bool timeoutFirst = timeout && (!until || *timeout < *until);
         int error = 0;
         const std::uint32_t ready =
@@ -56,7 +56,7 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
         }
         if (ready == readiness::None && !hasDueWork() && timeoutFirst) {
             const DispatchScope asInTheLoop;
-            timeouts_->dispatch();
+            timeouts()->dispatch();
         } else if (ready == readiness::None && !hasDueWork()) {
             if (isConnecting()) {
                 finish(Ending::Reset);

@@ -20,7 +20,7 @@ bool StreamSocket::mayWriteAfterAll(std::string_view call) {
         return false;
     const bool isOpen = state_ != SocketState::Unconnected && state_ != SocketState::Bound;
     if (isOpen && !(hindered_.leaving && hindered_.peerHasEnded) && !hindered_.writeEnds) {
-        if (output_.memory() < outputLimit_)
+        if (output_.memory() < outputLimit())
             return true;
         setFailure(Failure::What::WriteBufferFull, SocketError::SocketResource); // the peer's doing: no log line
         return false;
@@ -179,8 +179,8 @@ void StreamSocket::transmitted(std::size_t sent, int error) noexcept {
         cause_ = error; // what the peer sent before it broke the connection is still to be read: that comes first
         output_.clear();
     }
-    if (sent != 0 && timeouts_ != nullptr)
-        timeouts_->touch(SocketTimeouts::Writing);
+    if (sent != 0 && timeouts() != nullptr)
+        timeouts()->touch(SocketTimeouts::Writing);
     if (hindered_.sendBlocked != (error == EAGAIN))
         setSendBlocked(error == EAGAIN);
     if (hindered_.writeEnds)
@@ -189,8 +189,8 @@ void StreamSocket::transmitted(std::size_t sent, int error) noexcept {
 
 void StreamSocket::setSendBlocked(bool blocked) noexcept {
     hindered_.sendBlocked = blocked;
-    if (blocked && timeouts_ != nullptr)
-        timeouts_->start(SocketTimeouts::Writing);
+    if (blocked && timeouts() != nullptr)
+        timeouts()->start(SocketTimeouts::Writing);
     observe();
 }
 
@@ -237,8 +237,8 @@ bool StreamSocket::flush() {
 void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
     if (!isOnItsThread("setWriteBufferWatermarks() of a socket"))
         return;
-    highWater_ = high != 0 ? high : unlimited;
-    lowWater_ = std::min(low, highWater_ - 1);
+    terms().highWater = high != 0 ? high : unlimited;
+    terms_->lowWater = std::min(low, terms_->highWater - 1);
     if (high == 0)
         hindered_.full = tellFull_ = false;
     outputGrew();
@@ -246,7 +246,7 @@ void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
         engine_->schedule();
 }
 
-void StreamSocket::setWriteBufferLimit(std::size_t bytes) { outputLimit_ = bytes != 0 ? bytes : unlimited; }
+void StreamSocket::setWriteBufferLimit(std::size_t bytes) { terms().outputLimit = bytes != 0 ? bytes : unlimited; }
 
 void StreamSocket::outputIsFull() {
     if (hindered_.full)

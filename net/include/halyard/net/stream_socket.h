@@ -136,7 +136,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// stalls. 0: no limit, until this is called. A connection that breaks is told of all the same; what the kernel
     /// still had of it is then received beyond the limit, so that nothing is lost.
     void setReadBufferSize(std::size_t bytes);
-    std::size_t readBufferSize() const noexcept { return inputLimit_ != unlimited ? inputLimit_ : 0; }
+    std::size_t readBufferSize() const noexcept { return inputLimit() != unlimited ? inputLimit() : 0; }
 
     /// Receives nothing, and emits no readyRead, until resumeReading(); the peer's sending stalls, its end is told of
     /// after that. For all connections of this socket.
@@ -245,6 +245,8 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     friend class StreamServer;
     using Time = Clock::time_point;
     enum class Ending : std::uint8_t { Gentle, Reset, Released };
+    static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
+    static constexpr std::uint32_t nowhere = static_cast<std::uint32_t>(-1);
 
     void engineReady(std::uint32_t ready) final;
     void engineReadyFor(std::uint32_t ready);
@@ -273,11 +275,21 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
         std::shared_ptr<Pipe> pipe;
         Pointer<StreamSocket> to;
     };
+    /// What was asked for beyond the usual, once something is.
+    struct Terms {
+        std::size_t inputLimit = unlimited;
+        std::size_t outputLimit = unlimited;
+        std::size_t lowWater = 0;
+        std::size_t highWater = unlimited;
+        std::unique_ptr<SocketTimeouts> timeouts; ///< null until one is needed
+        std::unique_ptr<Bypass> bypass;
+    };
     void setBypass(std::shared_ptr<Pipe> pipe, StreamSocket* to); ///< Null: none.
     bool takesBypassed() const noexcept;
     void writeFrom(const std::shared_ptr<Pipe>& pipe, std::size_t bytes);
 
     void receive();
+    void takeIn(std::ptrdiff_t received);
     std::ptrdiff_t receiveHere();
     std::ptrdiff_t receivePast();
     void receiveRest();
@@ -289,7 +301,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::ptrdiff_t writeOwned(std::string& owned);
     /// Whether a write is taken; else it is refused. Nearly always the first look is enough.
     bool mayWrite(std::string_view call) {
-        return (state_ == SocketState::Connected && !hindered_.writeEnds && output_.memory() < outputLimit_ &&
+        return (state_ == SocketState::Connected && !hindered_.writeEnds && output_.memory() < outputLimit() &&
                 executor() == Executor::current()) ||
                mayWriteAfterAll(call);
     }
@@ -306,16 +318,16 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void setSendBlocked(bool blocked) noexcept;
     void endWriting() noexcept;
     void outputGrew() {
-        if (output_.memory() >= highWater_)
+        if (terms_ != nullptr && output_.memory() >= terms_->highWater)
             outputIsFull();
     }
     void outputIsFull();
-    bool hasDrained() const noexcept { return hindered_.full && output_.memory() <= lowWater_; }
+    bool hasDrained() const noexcept { return hindered_.full && output_.memory() <= terms_->lowWater; }
     void reportWritten();
     void tellWriteBuffer();
     void observe();
     std::uint32_t interest() const noexcept;
-    bool isFull() const noexcept { return input_.size() >= inputLimit_; }
+    bool isFull() const noexcept { return input_.size() >= inputLimit(); }
     bool reads() const noexcept {
         return !hindered_.suspended && !hindered_.paused && !hindered_.peerHasEnded && !isFull();
     }
@@ -325,11 +337,15 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool hasDueWork() const noexcept;
     /// After the user took something: a full buffer has room again.
     void taken() {
-        if (inputLimit_ != unlimited)
+        if (inputLimit() != unlimited)
             observe();
     }
 
-    SocketTimeouts& timeouts();
+    Terms& terms();
+    std::size_t inputLimit() const noexcept { return terms_ != nullptr ? terms_->inputLimit : unlimited; }
+    std::size_t outputLimit() const noexcept { return terms_ != nullptr ? terms_->outputLimit : unlimited; }
+    SocketTimeouts* timeouts() const noexcept { return terms_ != nullptr ? terms_->timeouts.get() : nullptr; }
+    SocketTimeouts& useTimeouts();
     void setTimeout(std::uint8_t kind, std::chrono::milliseconds limit);
     bool counts(std::uint8_t timeout) const noexcept;
     void timeIsOver(std::uint8_t timeout);
@@ -337,19 +353,11 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     template <class Verdict>
     bool wait(std::optional<Time> until, Verdict verdict);
 
-    static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
-    static constexpr std::uint32_t nowhere = static_cast<std::uint32_t>(-1);
-
     std::unique_ptr<SocketEngine> engine_;
-    std::unique_ptr<SocketTimeouts> timeouts_; ///< null until one is needed
-    std::unique_ptr<Bypass> bypass_;           ///< null nearly always
+    std::unique_ptr<Terms> terms_; ///< null until something is asked for
     ByteQueue input_;
     WriteQueue output_;
-    std::size_t inputLimit_ = unlimited;
     std::size_t unreported_ = 0; ///< bytes that went to the kernel and bytesWritten has not told of
-    std::size_t lowWater_ = 0;
-    std::size_t highWater_ = unlimited;
-    std::size_t outputLimit_ = unlimited;
     Failure failure_;
     int cause_ = 0;                ///< why connecting or sending failed, until the loop tells of it
     std::uint32_t connection_ = 0; ///< counts the connections that this socket has been about
