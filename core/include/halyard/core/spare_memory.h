@@ -16,7 +16,8 @@ namespace halyard {
 template <class T>
 class SpareMemory {
   public:
-    static void* operator new(std::size_t size) {
+    // The one that goes with it is told the size.
+    static void* operator new(std::size_t size) { // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp)
         if (size != sizeof(T) || spares.free == nullptr)
             return allocate(size);
         ++spares.room;
