@@ -1,10 +1,9 @@
 #pragma once
 
 #include <halyard/signals/export.h>
+#include <halyard/signals/pooled.h>
 
-#include <cstddef>
 #include <memory>
-#include <new>
 
 namespace halyard {
 
@@ -12,7 +11,7 @@ class Tracked;
 
 /// A piece of work that an Executor runs once, or drops. It carries its own place in the executor's queue,
 /// so that posting it costs no further allocation.
-class HALYARD_API Runnable {
+class HALYARD_API Runnable : public detail::Pooled {
   public:
     Runnable() = default;
     Runnable(const Runnable&) = delete;
@@ -23,15 +22,6 @@ class HALYARD_API Runnable {
 
     /// Whose slot it calls, and with whom it moves to another thread; null where it is nobody's, or that is gone.
     virtual const Tracked* receiver() const noexcept { return nullptr; }
-
-    // Queued calls come and go by the million, made on one thread and gone on another: their memory is kept, and
-    // travels between threads by many at once. What does not fit, or wants more alignment than any basic type, is the
-    // heap's.
-    static void* operator new(std::size_t size); // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp): it has one below
-    static void* operator new(std::size_t size, std::align_val_t alignment);
-    static void* operator new(std::size_t size, const std::nothrow_t&) noexcept;
-    static void operator delete(void* memory, std::size_t size) noexcept;
-    static void operator delete(void* memory, std::size_t size, std::align_val_t alignment) noexcept;
 
     Runnable* next = nullptr; ///< Belongs to the executor that holds the task.
 };

@@ -46,7 +46,7 @@ struct SlotOps {
 };
 
 /// A functor that does not fit a Link.
-struct HALYARD_API SlotBox {
+struct HALYARD_API SlotBox : Pooled {
     SlotBox() = default;
     SlotBox(const SlotBox&) = delete;
     SlotBox& operator=(const SlotBox&) = delete;

@@ -1,11 +1,11 @@
-#include <halyard/signals/executor.h>
+#include <halyard/signals/pooled.h>
 
 #include "cells.h"
 
 #include <cstddef>
 #include <new>
 
-namespace halyard {
+namespace halyard::detail {
 
 namespace {
 
@@ -20,12 +20,12 @@ struct Block {
 using Small = Block<64>;
 using Large = Block<128>;
 template <class Cell>
-using Pool = detail::CellPool<Cell, &Cell::next>;
+using Pool = CellPool<Cell, &Cell::next>;
 
 } // namespace
 
 // The one that goes with it is told the size.
-void* Runnable::operator new(std::size_t size) { // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp)
+void* Pooled::operator new(std::size_t size) { // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp)
     if (size <= sizeof(Small))
         return &Pool<Small>::take();
     if (size <= sizeof(Large))
@@ -33,7 +33,7 @@ void* Runnable::operator new(std::size_t size) { // NOLINT(misc-new-delete-overl
     return ::operator new(size);
 }
 
-void* Runnable::operator new(std::size_t size, const std::nothrow_t&) noexcept {
+void* Pooled::operator new(std::size_t size, const std::nothrow_t&) noexcept {
     try {
         return operator new(size);
     } catch (const std::bad_alloc&) {
@@ -41,7 +41,7 @@ void* Runnable::operator new(std::size_t size, const std::nothrow_t&) noexcept {
     }
 }
 
-void Runnable::operator delete(void* memory, std::size_t size) noexcept {
+void Pooled::operator delete(void* memory, std::size_t size) noexcept {
     if (size <= sizeof(Small))
         Pool<Small>::giveBack(*static_cast<Small*>(memory));
     else if (size <= sizeof(Large))
@@ -50,10 +50,10 @@ void Runnable::operator delete(void* memory, std::size_t size) noexcept {
         ::operator delete(memory);
 }
 
-void* Runnable::operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+void* Pooled::operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
 
-void Runnable::operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+void Pooled::operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
     ::operator delete(memory, alignment);
 }
 
-} // namespace halyard
+} // namespace halyard::detail
