@@ -56,7 +56,7 @@ void StreamSocket::begin(std::unique_ptr<SocketEngine> engine) {
     const bool paused = hindered_.paused;
     hindered_ = {};
     hindered_.paused = paused;
-    readFinished_ = writeEnded_ = tellFull_ = urgentSeen_ = false;
+    readFinished_ = writeEnded_ = tellFull_ = outputLost_ = urgentSeen_ = false;
     engine_ = std::move(engine);
     if (timeouts() != nullptr)
         timeouts()->start(SocketTimeouts::Connecting);
@@ -119,7 +119,7 @@ void StreamSocket::goOn() {
 
 void StreamSocket::failConnecting(Failure::What what, SocketError error, int cause) {
     engine_.reset();
-    output_.clear();
+    discardOutput();
     const Still still(*this);
     setState(SocketState::Unconnected);
     if (still && state_ == SocketState::Unconnected)
@@ -261,7 +261,7 @@ void StreamSocket::peerEnded(int cause) {
         return;
     }
     if (cause != 0) {
-        output_.clear();
+        discardOutput();
         hindered_.sendBlocked = hindered_.full = tellFull_ = false;
     }
     const SocketState before = state_;
@@ -299,7 +299,7 @@ void StreamSocket::abort() {
     if (!isOnItsThread("abort() of a socket"))
         return;
     input_.clear();
-    output_.clear();
+    discardOutput();
     if (state_ != SocketState::Unconnected)
         finish(Ending::Reset);
 }
@@ -334,7 +334,7 @@ void StreamSocket::finish(Ending how) {
     else
         engine_->close(how == Ending::Reset);
     engine_.reset();
-    output_.clear();
+    discardOutput();
     hindered_.sendBlocked = hindered_.leaving = hindered_.full = tellFull_ = false;
     struct Farewell {
         explicit Farewell(StreamSocket& socket) noexcept : self(&socket) { socket.inFarewell_ = true; }

@@ -177,7 +177,7 @@ void StreamSocket::transmitted(std::size_t sent, int error) noexcept {
     unreported_ += sent;
     if (error != 0 && error != EAGAIN) {
         cause_ = error; // what the peer sent before it broke the connection is still to be read: that comes first
-        output_.clear();
+        discardOutput();
     }
     if (sent != 0 && timeouts() != nullptr)
         timeouts()->touch(SocketTimeouts::Writing);

@@ -37,6 +37,7 @@ class Variant:
 VARIANTS = (
     Variant("halyard", (), "Halyard, `write(readAll())`"),
     Variant("halyard", ("--peek",), "Halyard, `peek()`/`skip()`"),
+    Variant("halyard_task", (), "Halyard, tasks"),
     Variant("epoll", (), "raw epoll"),
     Variant("uv_poll", (), "bare `uv_poll_t`"),
     Variant("uv_tcp", ("--try-write",), "libuv, `uv_try_write`"),

@@ -208,7 +208,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     void removeChild(Object& child) noexcept;
     void childHas(Event::Type what, Object& child);
     std::string described() const;
-    bool isBusy() const;
+    virtual bool isBusy() const;
     void depart(std::vector<Tracked*>& all, Arrival& arrival);
     void leaveThread();
     void enterThread();

@@ -75,6 +75,10 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     int releaseDescriptor();
 
     SocketState state() const noexcept { return state_; }
+    /// Whether bytes may still come: there is a connection, or will be, and the peer has not ended its sending.
+    bool isReceiving() const noexcept {
+        return !hindered_.peerHasEnded && state_ != SocketState::Unconnected && state_ != SocketState::Bound;
+    }
 
     /// What went wrong last; None after the next operation that succeeds.
     SocketError error() const noexcept { return failure_.error; }
@@ -84,6 +88,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     std::size_t bytesAvailable() const noexcept { return input_.size(); }
     std::size_t bytesToWrite() const noexcept { return output_.size(); }
+    /// Bytes that were written to this connection, or the last one, were thrown away before they were sent: it was
+    /// aborted, or broke.
+    bool hasLostOutput() const noexcept { return outputLost_; }
     bool atEnd() const noexcept { return input_.empty(); }
     bool canReadLine() const noexcept;
 
@@ -296,6 +303,10 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void tellReadyRead();
     void peerEnded(int cause);
     void leave(Ending how);
+    void discardOutput() noexcept {
+        outputLost_ = outputLost_ || !output_.empty();
+        output_.clear();
+    }
     void finish(Ending how);
 
     std::ptrdiff_t writeOwned(std::string& owned);
@@ -372,6 +383,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool allowHalfOpen_ : 1 = false;
     bool tellFull_ : 1 = false;   ///< writeBufferFull has still to be emitted
     bool inFarewell_ : 1 = false; ///< the last signals of a connection: its peer is still known
+    bool outputLost_ : 1 = false; ///< not all that was written will be sent
     bool urgentSeen_ : 1 = false; ///< out-of-band data is there: watching for it would not rest
 };
 

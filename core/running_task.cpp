@@ -1,0 +1,172 @@
+#include <halyard/core/running_task.h>
+
+#include <halyard/core/event.h>
+#include <halyard/core/task.h>
+
+#include <utility>
+
+namespace halyard {
+
+// --- the task ---
+
+RunningTask::~RunningTask() {
+    endConnections();
+    if (address_ != nullptr) {
+        const std::lock_guard lock(address_->mutex);
+        address_->task = nullptr;
+    }
+    TaskPromise* const root = std::exchange(root_, nullptr);
+    if (root == nullptr)
+        return;
+    root->running_ = nullptr;
+    if (root->owner_ != nullptr)
+        root->owner_->promise_ = nullptr;
+    if (!runs_)
+        root->itself_.destroy();
+}
+
+void RunningTask::cancel() {
+    if (!isOnItsThread("RunningTask::cancel()") || std::exchange(cancelled_, true) || suspension_ == nullptr)
+        return;
+    cancelNow_ = true;
+    alarm_.schedule();
+}
+
+/// Lets it run until it suspends again. Then this may be gone.
+void RunningTask::resume(std::coroutine_handle<> task) {
+    TaskPromise& root = *root_;
+    runs_ = true;
+    task.resume();
+    if (root.running_ == nullptr)
+        root.itself_.destroy();
+    else if (root.isOver_)
+        finish();
+    else
+        runs_ = false;
+}
+
+inline void RunningTask::proceed(const TaskPromise& root, bool isOver) {
+    if (root.running_ == nullptr) {
+        root.itself_.destroy();
+        return;
+    }
+    if (!isOver) {
+        runs_ = false;
+        return;
+    }
+    const std::coroutine_handle<> task = suspension_->handle_;
+    stopWaiting();
+    resume(task);
+}
+
+void RunningTask::lookAgain() {
+    // What it looks at may be the user's code, and end everything.
+    const TaskPromise& root = *root_;
+    Suspension& waiting = *suspension_;
+    bool isOver = false;
+    runs_ = true;
+    do {
+        again_ = false;
+        isOver = waiting.look();
+    } while (root.running_ != nullptr && !isOver && again_);
+    proceed(root, isOver);
+}
+
+/// The time is over, it was cancelled, or what it waits for is gone.
+void RunningTask::interrupt() {
+    if (suspension_ == nullptr || runs_)
+        return;
+    const std::errc why = std::exchange(sourceGone_, false)  ? std::errc::owner_dead
+                          : std::exchange(cancelNow_, false) ? std::errc::operation_canceled
+                                                             : std::errc::timed_out;
+    const TaskPromise& root = *root_;
+    runs_ = true;
+    proceed(root, suspension_->interrupted(std::make_error_code(why)));
+}
+
+void RunningTask::finish() {
+    const Pointer<RunningTask> self(this);
+    TaskPromise& root = *std::exchange(root_, nullptr);
+    root.running_ = nullptr;
+    runs_ = false;
+    if (root.owner_ == nullptr)
+        root.itself_.destroy();
+    if (self)
+        finished();
+    if (self)
+        delete this;
+}
+
+// --- what it listens to ---
+
+Watch::Watch(Object& source, RunningTask& task) : source_(&source), task_(task) {
+    source.destroyed.connect(&task, [this] { task_.forget(*this); });
+}
+
+Watch::~Watch() = default;
+
+/// The last one used comes first.
+Watch* RunningTask::findWatch(const Object& source) noexcept {
+    std::unique_ptr<Watch>* place = &watches_;
+    while (*place != nullptr && (*place)->source_ != &source)
+        place = &(*place)->next_;
+    if (*place != nullptr && place != &watches_) {
+        std::unique_ptr<Watch> found = std::move(*place);
+        *place = std::move(found->next_);
+        return &addWatch(std::move(found));
+    }
+    return place->get();
+}
+
+Watch& RunningTask::addWatch(std::unique_ptr<Watch> watch) {
+    watch->next_ = std::move(watches_);
+    watches_ = std::move(watch);
+    return *watches_;
+}
+
+/// Its object dies.
+void RunningTask::forget(Watch& watch) {
+    if (suspension_ != nullptr && suspension_->source_ == &watch)
+        suspension_->gone();
+    std::unique_ptr<Watch>* place = &watches_;
+    while (place->get() != &watch)
+        place = &(*place)->next_;
+    const std::unique_ptr<Watch> forgotten = std::move(*place);
+    *place = std::move(forgotten->next_);
+}
+
+// --- signals that die ---
+
+/// The signal that it waits for died on some thread.
+struct RunningTask::SignalGone final : Event {
+    static inline const int type = registerType();
+    explicit SignalGone(std::uint64_t number) noexcept : Event(type), await(number) {}
+    std::uint64_t await;
+};
+
+void RunningTask::customEvent(Event& event) {
+    if (event.type() != SignalGone::type || address_ == nullptr ||
+        static_cast<SignalGone&>(event).await != address_->awaited.load(std::memory_order_relaxed))
+        return;
+    sourceGone_ = true;
+    interrupt();
+}
+
+SignalEnd::SignalEnd(RunningTask& task) : await_(++task.awaits_) {
+    if (task.address_ == nullptr) {
+        task.address_ = std::make_shared<RunningTask::Address>();
+        task.address_->task = &task;
+    }
+    address_ = task.address_;
+    address_->awaited.store(await_, std::memory_order_relaxed);
+}
+
+SignalEnd::~SignalEnd() {
+    if (address_ == nullptr || address_->awaited.load(std::memory_order_relaxed) != await_)
+        return;
+    const std::lock_guard lock(address_->mutex);
+    if (address_->task != nullptr)
+        Object::postEvent(address_->task, std::make_unique<RunningTask::SignalGone>(await_));
+}
+
+} // namespace halyard

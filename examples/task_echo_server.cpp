@@ -1,0 +1,33 @@
+// The echo server in a dozen lines of tasks. Its first argument is the port, 0 or none for any free one.
+#include <halyard/core/event_loop.h>
+#include <halyard/core/task.h>
+#include <halyard/net/awaitables.h>
+#include <halyard/net/tcp_server.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+using namespace halyard;
+
+Task<> echo(TcpSocket& client) {
+    while (const auto bytes = co_await readSome(client))
+        client.write(*bytes);
+    client.deleteLater();
+}
+
+Task<> serve(TcpServer& server) {
+    while (const auto client = co_await nextConnection(server))
+        start(*client, echo(**client));
+}
+
+int main(int argc, char** argv) {
+    EventLoop loop;
+    TcpServer server;
+    start(&server, serve(server));
+    if (!server.listen(HostAddress::LocalHost, static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0)))
+        return 1;
+    std::printf("listening on port %d\n", server.serverPort());
+    std::fflush(stdout);
+    return loop.exec();
+}

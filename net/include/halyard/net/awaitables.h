@@ -1,0 +1,192 @@
+#pragma once
+
+#include <halyard/core/suspension.h>
+#include <halyard/net/frame_reader.h>
+#include <halyard/net/host_address.h>
+#include <halyard/net/socket_types.h>
+#include <halyard/net/stream_server.h>
+#include <halyard/net/stream_socket.h>
+#include <halyard/net/tcp_socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+/// What a Task awaits of sockets and servers.
+///
+///     Task<> greet(TcpSocket& client) {
+///         while (const auto name = co_await readLine(client, 30s))
+///             client.write("hello, " + *name + '\n');
+///         client.deleteLater();
+///     }
+///     Task<> serve(TcpServer& server) {
+///         while (const auto client = co_await nextConnection(server))
+///             start(*client, greet(**client));
+///     }
+///
+/// Each gives an Awaited: a value, or an error, which is a SocketError where the socket or server has one,
+/// SocketTimeout when the time is over, std::errc::operation_canceled in a cancelled task, and std::errc::owner_dead
+/// where the socket or server was deleted. Nothing is lost by an await that has ended early: what came is there for the
+/// next one.
+namespace halyard {
+
+/// A wait for one object of net, which it listens to by the task's Watch of that.
+template <class T>
+class NetworkWait : public Await<T> {
+  protected:
+    explicit NetworkWait(Until until) noexcept : Await<T>(until) {}
+    bool interrupted(std::error_code why) override {
+        return this->fail(why == std::errc::timed_out ? make_error_code(SocketError::SocketTimeout) : why);
+    }
+};
+
+/// What a wait wants to be told of a socket, besides its end.
+enum class SocketNews : std::uint8_t { Bytes = 1, Sent = 2, Connected = 4 };
+
+/// A wait for bytes, which are taken.
+class HALYARD_API ReadWait : public NetworkWait<std::string> {
+  protected:
+    ReadWait(StreamSocket& socket, Until until) noexcept : NetworkWait(until), socket_(socket) {}
+    void begin() override;
+    bool noneWillCome(); ///< Then that is the failure.
+    StreamSocket& socket() const noexcept { return socket_; }
+
+  private:
+    StreamSocket& socket_;
+};
+
+class HALYARD_API SomeWait final : public ReadWait {
+  public:
+    SomeWait(StreamSocket& socket, Until until) noexcept : ReadWait(socket, until) {}
+
+  private:
+    bool look() override;
+};
+
+class HALYARD_API FrameWait final : public ReadWait {
+  public:
+    /// A frame of `size` bytes.
+    FrameWait(StreamSocket& socket, Until until, std::size_t size) noexcept
+        : ReadWait(socket, until), frames_(socket, size), size_(size) {}
+    /// One that ends with `delimiter`, or, where that is empty, with the line.
+    FrameWait(StreamSocket& socket, Until until, std::string delimiter, std::size_t longest) noexcept
+        : ReadWait(socket, until), frames_(socket, longest), delimiter_(std::move(delimiter)) {}
+
+  private:
+    bool look() override;
+
+    FrameReader frames_;
+    std::optional<std::size_t> size_;
+    std::string delimiter_;
+};
+
+/// All bytes that have come and were not read: at least one.
+inline SomeWait readSome(StreamSocket& socket, Until until = {}) noexcept { return {socket, until}; }
+/// So many bytes, no more and no fewer. std::errc::message_size where the socket's read limit does not allow them.
+inline FrameWait readExactly(StreamSocket& socket, std::size_t size, Until until = {}) noexcept {
+    return {socket, until, size};
+}
+/// What stands before the next '\n', without that and without a '\r' before it. std::errc::message_size as soon as more
+/// than `longest` bytes, or more than the socket's read limit, stand before it: nothing is read then.
+inline FrameWait readLine(StreamSocket& socket, Until until = {}, std::size_t longest = 64 * 1024) noexcept {
+    return {socket, until, {}, longest};
+}
+/// What stands before the next `delimiter`, which is taken too; else as readLine().
+inline FrameWait readUntil(StreamSocket& socket, std::string delimiter, Until until = {},
+                           std::size_t longest = 64 * 1024) noexcept {
+    return {socket, until, std::move(delimiter), longest};
+}
+
+/// A wait for a state of the socket.
+class HALYARD_API SocketWait : public NetworkWait<void> {
+  public:
+    SocketWait(StreamSocket& socket, SocketNews news, std::size_t atMost, Until until) noexcept
+        : NetworkWait(until), socket_(socket), atMost_(atMost), news_(news) {}
+
+  private:
+    bool look() override;
+    void begin() override;
+
+    StreamSocket& socket_;
+    std::size_t atMost_;
+    SocketNews news_;
+};
+
+/// That there are bytes to read, which stay where they are: for peek() and skip().
+inline SocketWait readable(StreamSocket& socket, Until until = {}) noexcept {
+    return {socket, SocketNews::Bytes, 0, until};
+}
+/// That no more than `atMost` of the written bytes have not been sent: how a task keeps to the pace of its peer.
+inline SocketWait writeDrained(StreamSocket& socket, Until until = {}, std::size_t atMost = 0) noexcept {
+    return {socket, SocketNews::Sent, atMost, until};
+}
+
+/// A wait for a connection that it begins itself.
+class HALYARD_API ConnectWait : public NetworkWait<void> {
+  public:
+    ConnectWait(TcpSocket& socket, std::string host, std::uint16_t port, Until until) noexcept
+        : NetworkWait(until), socket_(socket), host_(std::move(host)), port_(port) {}
+    ConnectWait(TcpSocket& socket, const HostAddress& address, std::uint16_t port, Until until) noexcept
+        : NetworkWait(until), socket_(socket), address_(address), port_(port) {}
+
+  private:
+    bool look() override;
+    void begin() override;
+    bool interrupted(std::error_code why) override;
+
+    TcpSocket& socket_;
+    std::string host_;
+    HostAddress address_;
+    std::uint16_t port_;
+    bool begun_ = false;
+};
+
+/// TcpSocket::connectToHost(), and waits until the connection stands. A wait that ends early gives the connecting up.
+inline ConnectWait connectToHost(TcpSocket& socket, std::string host, std::uint16_t port, Until until = {}) noexcept {
+    return {socket, std::move(host), port, until};
+}
+inline ConnectWait connectToHost(TcpSocket& socket, const HostAddress& address, std::uint16_t port,
+                                 Until until = {}) noexcept {
+    return {socket, address, port, until};
+}
+
+/// A wait for a client, whatever kind of socket it has.
+class HALYARD_API AcceptWait : public NetworkWait<StreamSocket*> {
+  public:
+    AcceptWait(StreamServer& server, Until until) noexcept : NetworkWait(until), server_(server) {}
+
+  private:
+    bool look() override;
+    void begin() override;
+
+    StreamServer& server_;
+};
+
+/// The same for one kind of server.
+template <class Server>
+class ClientWait final : public AcceptWait {
+    using Socket = std::remove_pointer_t<decltype(std::declval<Server&>().nextPendingConnection())>;
+
+  public:
+    using AcceptWait::AcceptWait;
+    Awaited<Socket*> await_resume() {
+        const Awaited<StreamSocket*> client = AcceptWait::await_resume();
+        if (!client)
+            return client.error();
+        return static_cast<Socket*>(*client);
+    }
+};
+
+/// The server's next connection, as nextPendingConnection() gives it: a child of the server, and never null. While the
+/// server does not listen, nobody comes: it waits. An error is of a listener that is broken; being out of descriptors
+/// is none.
+template <class Server>
+ClientWait<Server> nextConnection(Server& server, Until until = {}) noexcept {
+    return ClientWait<Server>(server, until);
+}
+
+} // namespace halyard

@@ -1,0 +1,553 @@
+#include <halyard/net/awaitables.h>
+
+#include <halyard/core/clock.h>
+#include <halyard/core/task.h>
+#include <halyard/core/task_group.h>
+#include <halyard/core/thread.h>
+#include <halyard/net/local_server.h>
+#include <halyard/net/tcp_server.h>
+#include <halyard/net/tcp_socket.h>
+
+#include "far_ends.h"
+#include "scratch_directory.h"
+#include "tcp_pair.h"
+#include <logged.h>
+
+#include <doctest/doctest.h>
+#include <pump.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+using namespace halyard;
+using namespace halyard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+static_assert(std::is_same_v<decltype(nextConnection(std::declval<TcpServer&>()).await_resume()), Awaited<TcpSocket*>>);
+static_assert(
+    std::is_same_v<decltype(nextConnection(std::declval<LocalServer&>()).await_resume()), Awaited<LocalSocket*>>);
+
+/// What an await has brought, for people.
+std::string text(const Awaited<std::string>& result) { return result ? *result : "! " + result.error().message(); }
+std::string text(const Awaited<void>& result) { return result ? "yes" : "! " + result.error().message(); }
+template <class Socket>
+std::string text(const Awaited<Socket*>& result) {
+    return result ? "client" : "! " + result.error().message();
+}
+std::string no(SocketError error) { return "! " + make_error_code(error).message(); }
+std::string no(std::errc error) { return "! " + std::make_error_code(error).message(); }
+
+/// Awaits what `await` makes of the arguments, and writes down what came.
+template <class Make, class... Objects>
+Task<> note(std::vector<std::string>& where, Make make, Objects*... objects) {
+    const auto result = co_await make(*objects...);
+    where.push_back(text(result));
+}
+
+using Notes = std::vector<std::string>;
+
+const auto line = [](TcpSocket& socket) { return readLine(socket); };
+const auto four = [](TcpSocket& socket) { return readExactly(socket, 4); };
+const auto some = [](TcpSocket& socket) { return readSome(socket); };
+const auto drained = [](TcpSocket& socket) { return writeDrained(socket); };
+
+/// More than the kernel takes at once.
+std::string much() { return std::string(16 * 1024 * 1024, 'x'); }
+
+} // namespace
+
+// --- reading ---
+
+TEST_CASE("reads take what they are for, and leave the rest") {
+    TcpPair pair;
+    Notes notes;
+    const auto reads = [](TcpSocket& socket, Notes& where) -> Task<> {
+        where.push_back(text(co_await readLine(socket)));
+        where.push_back(text(co_await readExactly(socket, 3)));
+        where.push_back(text(co_await readUntil(socket, "--")));
+        where.push_back(text(co_await readable(socket)));
+        where.push_back(text(co_await readSome(socket)));
+        where.push_back(text(co_await readExactly(socket, 0)));
+        where.push_back(text(co_await readSome(socket)));
+    };
+    SUBCASE("at once") {
+        start(pair.near.get(), reads(*pair.near, notes));
+        pair.far->write("one\r\ntwothree--four");
+        CHECK(pumpUntil([&] { return notes.size() == 6; }));
+    }
+    SUBCASE("byte by byte, and before it is asked for") {
+        pair.far->write("one\r\n");
+        CHECK(pumpUntil([&] { return pair.near->bytesAvailable() == 5; }));
+        start(pair.near.get(), reads(*pair.near, notes));
+        CHECK(notes == Notes{"one"});
+        for (const char each : std::string("twothree--four")) {
+            const std::size_t before = pair.near->bytesAvailable();
+            const std::size_t size = notes.size();
+            pair.far->write(std::string(1, each));
+            CHECK(pumpUntil([&] { return pair.near->bytesAvailable() != before || notes.size() != size; }));
+            if (each == 'f')
+                break;
+        }
+        CHECK(notes.back() == "");
+        notes[4] = "four";
+    }
+    CHECK(notes == Notes{"one", "two", "three", "yes", "four", ""});
+    pair.far->abort();
+    CHECK(pumpUntil([&] { return notes.size() == 7; }));
+    CHECK(notes.back() == no(SocketError::RemoteHostClosed));
+}
+
+TEST_CASE("what came before the end is read; then each read ends with the error, and an unfinished frame stays") {
+    TcpPair pair;
+    Notes notes;
+    const auto reads = [](TcpSocket& socket, Notes& where) -> Task<> {
+        for (int i = 0; i != 3; ++i)
+            where.push_back(text(co_await readLine(socket)));
+        where.push_back(text(co_await readExactly(socket, 100)));
+        where.push_back(text(co_await readSome(socket)));
+        where.push_back(text(co_await readable(socket)));
+    };
+    start(pair.near.get(), reads(*pair.near, notes));
+    pair.far->write("one\ntwo\nrest");
+    pair.far->disconnectFromHost();
+    CHECK(pumpUntil([&] { return notes.size() == 6; }));
+    const std::string closed = no(SocketError::RemoteHostClosed);
+    CHECK(notes == Notes{"one", "two", closed, closed, "rest", closed});
+}
+
+TEST_CASE("a frame that is too long is an error, and nothing is read") {
+    TcpPair pair;
+    Notes notes;
+    start(pair.near.get(), note(
+                               notes, [](TcpSocket& socket) { return readLine(socket, {}, 8); }, pair.near.get()));
+    pair.far->write("far too long for that\n");
+    CHECK(pumpUntil([&] { return !notes.empty(); }));
+    CHECK(notes == Notes{no(std::errc::message_size)});
+    CHECK(pair.near->bytesAvailable() == 22);
+    pair.near->setReadBufferSize(30);
+    start(pair.near.get(), note(
+                               notes, [](TcpSocket& socket) { return readExactly(socket, 31); }, pair.near.get()));
+    CHECK(notes.back() == no(std::errc::message_size));
+}
+
+TEST_CASE("the end of the peer's sending ends reads where half open is allowed, before and after it is awaited") {
+    TcpPair pair;
+    Notes notes;
+    pair.near->setAllowHalfOpen(true);
+    start(pair.near.get(), note(notes, line, pair.near.get()));
+    pair.far->shutdownWrite();
+    CHECK(pumpUntil([&] { return notes.size() == 1; }));
+    start(pair.near.get(), note(notes, some, pair.near.get()));
+    CHECK(notes == Notes{no(SocketError::RemoteHostClosed), no(SocketError::RemoteHostClosed)});
+    CHECK(pair.near->state() == SocketState::Connected);
+}
+
+TEST_CASE("a read of a socket that is not connected ends at once, one of a connecting socket waits") {
+    TcpServer server;
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    TcpSocket socket;
+    Notes notes;
+    start(&socket, note(notes, line, &socket));
+    CHECK(notes == Notes{no(SocketError::Operation)});
+    socket.connectToHost(HostAddress::LocalHost, server.serverPort());
+    start(&socket, note(notes, line, &socket));
+    CHECK(notes.size() == 1);
+    CHECK(pumpUntil([&] { return server.hasPendingConnections(); }));
+    server.nextPendingConnection()->write("hello\n");
+    CHECK(pumpUntil([&] { return notes.size() == 2; }));
+    CHECK(notes.back() == "hello");
+    socket.abort();
+    server.close();
+    socket.connectToHost(HostAddress::LocalHost, 1);
+    start(&socket, note(notes, line, &socket));
+    CHECK(pumpUntil([&] { return notes.size() == 3; }));
+    CHECK(notes.back() == no(SocketError::ConnectionRefused));
+}
+
+// --- writing ---
+
+TEST_CASE("a task waits until its peer has taken what it wrote") {
+    TcpPair pair;
+    Notes notes;
+    start(pair.near.get(), note(notes, drained, pair.near.get()));
+    CHECK(notes == Notes{"yes"});
+    pair.far->pauseReading();
+    pair.near->write(much());
+    CHECK(pair.near->bytesToWrite() != 0);
+    start(pair.near.get(), note(notes, drained, pair.near.get()));
+    start(pair.near.get(),
+          note(
+              notes, [](TcpSocket& socket) { return writeDrained(socket, {}, 1 << 30); }, pair.near.get()));
+    CHECK(notes.size() == 2);
+    pair.far->resumeReading();
+    CHECK(pumpUntil([&] { return notes.size() == 3; }));
+    CHECK(pair.near->bytesToWrite() == 0);
+    CHECK(notes.back() == "yes");
+}
+
+TEST_CASE("waiting for a peer that breaks ends with the error") {
+    TcpPair pair;
+    Notes notes;
+    pair.far->pauseReading();
+    pair.near->write(much());
+    start(pair.near.get(), note(notes, drained, pair.near.get()));
+    pair.far->abort();
+    CHECK(pumpUntil([&] { return !notes.empty(); }));
+    CHECK(notes.front().front() == '!');
+}
+
+// --- connecting and accepting ---
+
+TEST_CASE("a client and a server hold a conversation, each a task") {
+    TcpServer server;
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    const auto answer = [](TcpSocket& client) -> Task<> {
+        while (const auto question = co_await readLine(client))
+            client.write("re: " + *question + '\n');
+        client.deleteLater();
+    };
+    const auto serve = [](TcpServer& from, auto each) -> Task<> {
+        while (const auto client = co_await nextConnection(from))
+            start(*client, each(**client));
+    };
+    const auto ask = [](std::uint16_t port) -> Task<std::string> {
+        TcpSocket socket;
+        if (const auto connected = co_await connectToHost(socket, "127.0.0.1", port, patience()); !connected)
+            co_return connected.error().message();
+        std::string all;
+        for (int i = 0; i != 3; ++i) {
+            socket.write("question " + std::to_string(i) + '\n');
+            all += text(co_await readLine(socket, patience())) + ';';
+        }
+        co_return all;
+    };
+    start(&server, serve(server, answer));
+    Object context;
+    std::vector<Task<std::string>> clients;
+    for (int i = 0; i != 20; ++i) {
+        clients.push_back(ask(server.serverPort()));
+        clients.back().start(&context);
+    }
+    CHECK(pumpUntil(
+        [&] { return std::all_of(clients.begin(), clients.end(), [](const auto& each) { return each.isDone(); }); }));
+    for (auto& each : clients)
+        CHECK(each.result() == "re: question 0;re: question 1;re: question 2;");
+    CHECK(pumpUntil([&] { return server.children().size() == 1; })); // the task that accepts
+}
+
+TEST_CASE("connecting to nobody, and with a socket that is in use") {
+    Logged logged;
+    TcpPair pair;
+    TcpSocket socket;
+    Notes notes;
+    const auto toNobody = [](TcpSocket& with) { return connectToHost(with, HostAddress::LocalHost, 1); };
+    start(&socket, note(notes, toNobody, &socket));
+    CHECK(pumpUntil([&] { return notes.size() == 1; }));
+    start(pair.near.get(), note(notes, toNobody, pair.near.get()));
+    CHECK(notes == Notes{no(SocketError::ConnectionRefused), no(SocketError::Operation)});
+    CHECK(pair.near->state() == SocketState::Connected);
+    socket.setProxy({NetworkProxy::Socks5, "127.0.0.1", 1, "", ""});
+    start(&socket, note(notes, toNobody, &socket));
+    CHECK(pumpUntil([&] { return notes.size() == 3; }));
+    CHECK(notes.back().front() == '!');
+}
+
+TEST_CASE("a server of local sockets gives local sockets") {
+    const ScratchDirectory scratch;
+    LocalServer server;
+    REQUIRE(server.listen(scratch.file("awaited")));
+    Notes notes;
+    start(&server, note(
+                       notes, [](LocalServer& from) { return nextConnection(from); }, &server));
+    LocalSocket socket;
+    socket.connectToServer(scratch.file("awaited"));
+    CHECK(pumpUntil([&] { return notes.size() == 1; }));
+    CHECK(notes.front() == "client");
+}
+
+TEST_CASE("a server that does not listen yet is waited for") {
+    TcpServer server;
+    Notes notes;
+    const auto accepted = [](TcpServer& from) { return nextConnection(from); };
+    start(&server, note(notes, accepted, &server));
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    server.close();
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    TcpSocket socket;
+    socket.connectToHost(HostAddress::LocalHost, server.serverPort());
+    CHECK(pumpUntil([&] { return !notes.empty(); }));
+    CHECK(notes.front() == "client");
+}
+
+// --- every await against everything ---
+
+namespace {
+
+enum class Blow { DeleteSocket, DeleteContext, DropHandle, Abort, Deadline, Cancel };
+
+/// Begins an await of `make` and strikes: what it brings then; "destroyed" where it brings nothing.
+template <class Make>
+std::string struck(Make make, Blow blow) {
+    ManualClock clock;
+    TcpPair pair;
+    pair.far->pauseReading();
+    pair.near->write(much());
+    auto context = std::make_unique<Object>();
+    Notes notes;
+    Task<> task = note(
+        notes, [make](TcpSocket& socket) { return make(socket, Until(1h)); }, pair.near.get());
+    REQUIRE(task.start(context.get()));
+    REQUIRE(notes.empty());
+    switch (blow) {
+    case Blow::DeleteSocket:
+        pair.near->setClosingTimeout(1ms);
+        pair.near.reset();
+        CHECK(notes.empty()); // not in its destructor
+        break;
+    case Blow::DeleteContext:
+        context.reset();
+        break;
+    case Blow::DropHandle:
+        task = {};
+        break;
+    case Blow::Abort:
+        pair.near->abort();
+        break;
+    case Blow::Deadline:
+        clock.advance(2h);
+        break;
+    case Blow::Cancel:
+        task.cancel();
+        CHECK(notes.empty());
+        break;
+    }
+    pumpIdle(3);
+    CHECK(notes.size() <= 1);
+    CHECK_FALSE(task.isRunning());
+    if (pair.near) {
+        CHECK(pair.near->readyRead.connectionCount() == 0);
+        CHECK(pair.near->destroyed.connectionCount() == 0);
+    }
+    return notes.empty() ? "destroyed" : notes.front();
+}
+
+template <class Make>
+void checkBlows(Make make) {
+    CHECK(struck(make, Blow::DeleteSocket) == no(std::errc::owner_dead));
+    CHECK(struck(make, Blow::DeleteContext) == "destroyed");
+    CHECK(struck(make, Blow::DropHandle) == "destroyed");
+    CHECK(struck(make, Blow::Abort) == no(SocketError::Operation));
+    CHECK(struck(make, Blow::Deadline) == no(SocketError::SocketTimeout));
+    CHECK(struck(make, Blow::Cancel) == no(std::errc::operation_canceled));
+}
+
+} // namespace
+
+TEST_CASE("each wait for a socket survives its deletion, and that of the context, and ends in time or when cancelled") {
+    checkBlows([](TcpSocket& socket, Until until) { return readLine(socket, until); });
+    checkBlows([](TcpSocket& socket, Until until) { return readExactly(socket, 4, until); });
+    checkBlows([](TcpSocket& socket, Until until) { return readUntil(socket, "\r\n\r\n", until); });
+    checkBlows([](TcpSocket& socket, Until until) { return readSome(socket, until); });
+    checkBlows([](TcpSocket& socket, Until until) { return readable(socket, until); });
+    checkBlows([](TcpSocket& socket, Until until) { return writeDrained(socket, until); });
+}
+
+TEST_CASE("so does a wait for a connection") {
+    for (const Blow blow :
+         {Blow::DeleteSocket, Blow::DeleteContext, Blow::DropHandle, Blow::Abort, Blow::Deadline, Blow::Cancel}) {
+        ManualClock clock;
+        const Silent silent(HostAddress::LocalHost);
+        auto socket = std::make_unique<TcpSocket>();
+        auto context = std::make_unique<Object>();
+        Notes notes;
+        const auto connects = [](TcpSocket& with, const Silent& to) {
+            return connectToHost(with, to.endpoint().address, to.endpoint().port, 1h);
+        };
+        Task<> task = note(notes, connects, socket.get(), &silent);
+        REQUIRE(task.start(context.get()));
+        REQUIRE(notes.empty());
+        std::string expected = "destroyed";
+        if (blow == Blow::DeleteSocket) {
+            socket.reset();
+            expected = no(std::errc::owner_dead);
+        } else if (blow == Blow::DeleteContext) {
+            context.reset();
+        } else if (blow == Blow::DropHandle) {
+            task = {};
+        } else if (blow == Blow::Abort) {
+            socket->abort();
+            expected = no(SocketError::Operation);
+        } else if (blow == Blow::Cancel) {
+            task.cancel();
+            expected = no(std::errc::operation_canceled);
+        } else {
+            clock.advance(2h);
+            expected = no(SocketError::SocketTimeout);
+        }
+        pumpIdle(3);
+        CHECK((notes.empty() ? "destroyed" : notes.front()) == expected);
+        if (blow == Blow::Cancel || blow == Blow::Deadline)
+            CHECK(socket->state() == SocketState::Unconnected);
+    }
+}
+
+TEST_CASE("so does a wait for a client") {
+    for (const Blow blow : {Blow::DeleteSocket, Blow::DeleteContext, Blow::DropHandle, Blow::Deadline, Blow::Cancel}) {
+        ManualClock clock;
+        auto server = std::make_unique<TcpServer>();
+        REQUIRE(server->listen(HostAddress::LocalHost));
+        auto context = std::make_unique<Object>();
+        Notes notes;
+        Task<> task = note(
+            notes, [](TcpServer& from) { return nextConnection(from, 1h); }, server.get());
+        REQUIRE(task.start(context.get()));
+        std::string expected = "destroyed";
+        if (blow == Blow::DeleteSocket) {
+            server.reset();
+            expected = no(std::errc::owner_dead);
+        } else if (blow == Blow::DeleteContext) {
+            context.reset();
+        } else if (blow == Blow::DropHandle) {
+            task = {};
+        } else if (blow == Blow::Cancel) {
+            task.cancel();
+            expected = no(std::errc::operation_canceled);
+        } else {
+            clock.advance(2h);
+            expected = no(SocketError::SocketTimeout);
+        }
+        pumpIdle(3);
+        CHECK((notes.empty() ? "destroyed" : notes.front()) == expected);
+    }
+}
+
+TEST_CASE("a task may delete the socket that it reads from, its server, and its context, right when it is resumed") {
+    auto server = std::make_unique<TcpServer>();
+    REQUIRE(server->listen(HostAddress::LocalHost));
+    TcpSocket client;
+    client.connectToHost(HostAddress::LocalHost, server->serverPort());
+    bool done = false;
+    const auto deletes = [](std::unique_ptr<TcpServer>& whose, bool& flag) -> Task<> {
+        const auto socket = co_await nextConnection(*whose);
+        const auto word = co_await readLine(**socket);
+        delete *socket;
+        whose.reset();
+        flag = word.hasValue();
+        co_await sleepFor(0ms);
+        flag = false;
+    };
+    start(server.get(), deletes(server, done));
+    client.write("now\n");
+    CHECK(pumpUntil([&] { return server == nullptr; }));
+    pumpIdle();
+    CHECK(done);
+}
+
+TEST_CASE("a socket that lives elsewhere, and goes while it is awaited in a loop") {
+    TcpPair pair;
+    auto context = std::make_unique<Object>();
+    Notes notes;
+    const auto reads = [](TcpSocket& socket, Notes& where) -> Task<> {
+        for (;;) {
+            const auto word = co_await readLine(socket);
+            where.push_back(text(word));
+            if (!word)
+                co_return;
+        }
+    };
+    start(context.get(), reads(*pair.near, notes));
+    for (const auto* const each : {"one\n", "two\n", "three\n"})
+        pair.far->write(each);
+    CHECK(pumpUntil([&] { return notes.size() == 3; }));
+    CHECK(pair.near->readyRead.connectionCount() == 1);
+    pair.near.reset();
+    CHECK(pumpUntil([&] { return notes.size() == 4; }));
+    CHECK(notes.back() == no(std::errc::owner_dead));
+    CHECK(context->children().empty());
+}
+
+TEST_CASE("a task reads from two sockets in turn, and from either") {
+    TcpPair one;
+    TcpPair two;
+    Object context;
+    const auto turns = [](TcpSocket& a, TcpSocket& b) -> Task<std::string> {
+        std::string all;
+        for (int i = 0; i != 2; ++i) {
+            all += *co_await readExactly(a, 1);
+            all += *co_await readExactly(b, 1);
+        }
+        const auto reads = [](TcpSocket& socket) -> Task<std::string> { co_return text(co_await readLine(socket)); };
+        const auto first = co_await whenAny(reads(a), reads(b));
+        all += std::to_string(first.index()) + std::get<1>(first);
+        all += text(co_await within(
+            0ms, [](TcpSocket& socket) -> Task<std::string> { co_return text(co_await readLine(socket)); }(a)));
+        co_return all;
+    };
+    Task<std::string> task = turns(*one.near, *two.near);
+    task.start(&context);
+    one.far->write("ac");
+    two.far->write("bdline\n");
+    CHECK(pumpUntil([&] { return task.isDone(); }));
+    CHECK(task.result() == "abcd1line" + no(std::errc::timed_out));
+}
+
+TEST_CASE("a task moves to another thread with its socket") {
+    Thread thread;
+    REQUIRE(thread.start());
+    TcpPair pair;
+    TcpSocket* const near = pair.near.release();
+    thread.finished.connect(near, &Object::deleteLater);
+    const auto echo = [](TcpSocket& socket) -> Task<> {
+        while (const auto bytes = co_await readSome(socket))
+            socket.write(*bytes);
+    };
+    start(near, echo(*near));
+    REQUIRE(near->moveToThread(&thread));
+    Notes notes;
+    start(pair.far.get(), note(notes, four, pair.far.get()));
+    pair.far->write("ping");
+    CHECK(pumpUntil([&] { return !notes.empty(); }));
+    CHECK(notes == Notes{"ping"});
+}
+
+TEST_CASE("two hundred connections, a task at each end") {
+    TcpServer server;
+    server.setMaxPendingConnections(1000);
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    const auto echo = [](TcpSocket& client) -> Task<> {
+        while (const auto bytes = co_await readSome(client))
+            client.write(*bytes);
+        client.deleteLater();
+    };
+    const auto serve = [](TcpServer& from, auto each) -> Task<> {
+        while (const auto client = co_await nextConnection(from))
+            start(*client, each(**client));
+    };
+    const auto ask = [](std::uint16_t port, int& good) -> Task<> {
+        TcpSocket socket;
+        if (!co_await connectToHost(socket, HostAddress::LocalHost, port))
+            co_return;
+        for (int i = 0; i != 3; ++i) {
+            socket.write("12345678");
+            const auto back = co_await readExactly(socket, 8);
+            good += back && *back == "12345678" ? 1 : 0;
+        }
+    };
+    Object context;
+    int good = 0;
+    constexpr int clients = 200;
+    start(&server, serve(server, echo));
+    for (int i = 0; i != clients; ++i)
+        start(&context, ask(server.serverPort(), good));
+    CHECK(pumpUntil([&] { return context.children().empty() && server.children().size() == 1; }));
+    CHECK(good == 3 * clients);
+}
