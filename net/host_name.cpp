@@ -81,6 +81,13 @@ std::optional<HostAnswer> answerWithoutAsking(std::string_view name) {
     return std::nullopt;
 }
 
+std::string printable(std::string_view name) {
+    std::string text(name.substr(0, 253)); // no name is longer
+    std::ranges::replace_if(
+        text, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; }, '?');
+    return text;
+}
+
 HostAnswer askSystem(const std::string& name) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM; // one entry an address, not one for each kind of socket

@@ -12,6 +12,9 @@ namespace halyard {
 /// that can be no name. Nothing for all others.
 std::optional<HostAnswer> answerWithoutAsking(std::string_view name);
 
+/// A name that may be anything, as it may stand in a sentence: no control characters, and an end.
+std::string printable(std::string_view name);
+
 /// Asks getaddrinfo(3), which blocks.
 HostAnswer askSystem(const std::string& name);
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -15,6 +16,8 @@
 #include <sys/socket.h>
 
 namespace halyard {
+
+struct EngineFailure;
 
 /// What does the system calls for a socket or a server, and the seam at which another way to the peer (a proxy, TLS,
 /// a simulated network) takes the place of the native one. Calls never block. A failed one gives the errno value; one
@@ -35,10 +38,16 @@ class SocketEngine : public FdWatcher {
     /// finishConnect().
     virtual int connectTo(const Endpoint& peer) noexcept = 0;
     virtual int finishConnect() noexcept = 0; ///< 0 connected, EINPROGRESS not yet.
+    /// Of a connection that has just been made: the engine that it goes on with. Null: this one.
+    virtual std::unique_ptr<SocketEngine> successor() { return nullptr; }
+    /// What failed, where the errno value of connecting or listening says too little; else null.
+    virtual const EngineFailure* failure() const noexcept { return nullptr; }
 
     virtual int listenAt(const Endpoint& local, int backlog, bool reusePort) = 0;
-    /// A descriptor of a new connection, and who it is; negated errno else.
+    /// A descriptor of a new connection, and who it is; negated errno else, as accept_error.h sorts them.
     virtual int accept(Endpoint& peer) noexcept = 0;
+    /// Whether a listener that watches nothing any more will have no further client.
+    virtual bool isOver() const noexcept { return false; }
 
     /// Bytes received; 0 when the peer has ended its side.
     virtual std::ptrdiff_t receive(std::span<std::byte> into) noexcept = 0;

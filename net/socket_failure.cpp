@@ -14,7 +14,7 @@ std::string SocketFailure::sentence(const std::string& who) const {
     case What::Connect:
         return "cannot connect to " + who + ": " + reason;
     case What::Proxy:
-        return "cannot connect to " + who + " by a proxy: this version has no proxies";
+        return "cannot connect to " + who;
     case What::Broken:
         return "the connection to " + who + " broke: " + reason;
     case What::Closed:
@@ -39,6 +39,8 @@ std::string SocketFailure::sentence(const std::string& who) const {
         return "cannot send the file: " + reason;
     case What::Wait:
         return "the time to wait is over";
+    case What::ConnectWait:
+        return "cannot connect to " + who + ": the time to wait is over";
     case What::ReadTimeout:
         return who + " was silent for too long";
     case What::WriteTimeout:

@@ -1,6 +1,7 @@
 #include <halyard/net/stream_server.h>
 
 #include "accept_error.h"
+#include "engine_failure.h"
 #include "native_engine.h"
 
 #include <halyard/core/log.h>
@@ -36,6 +37,12 @@ void StreamServer::setError(SocketError error, std::string text) {
     errorText_ = std::move(text);
 }
 
+void StreamServer::setError(const SocketEngine& engine, const char* failedTo, int cause) {
+    const EngineFailure* const known = engine.failure();
+    setError(known != nullptr ? known->error : socketErrorFromErrno(cause),
+             failedTo + localText() + ": " + (known != nullptr ? known->reason : messageOf(cause)));
+}
+
 std::string StreamServer::errorString() const {
     if (error_ != SocketError::SocketTimeout)
         return errorText_;
@@ -57,7 +64,7 @@ bool StreamServer::start(std::unique_ptr<SocketEngine> engine, int result) {
     if (result == 0)
         result = engine->observe(readiness::Readable);
     if (result != 0) {
-        setError(socketErrorFromErrno(result), "cannot listen at " + localText() + ": " + messageOf(result));
+        setError(*engine, "cannot listen at ", result);
         return false;
     }
     ++listening_;
@@ -104,10 +111,14 @@ void StreamServer::close() {
         shut();
 }
 
-void StreamServer::shut() {
+void StreamServer::endListening() {
     engine_.reset();
     pausedByUser_ = false;
     endErrorEpisode();
+}
+
+void StreamServer::shut() {
+    endListening();
     // One at a time: their ends may run slots that look here.
     while (!pending_.empty()) {
         StreamSocket* const socket = pending_.front().get();
@@ -147,8 +158,13 @@ AcceptState StreamServer::acceptState() const {
 }
 
 void StreamServer::observe() {
-    if (isListening())
-        engine_->setInterest(acceptState() == AcceptState::Running ? readiness::Readable : readiness::None);
+    if (!isListening())
+        return;
+    const std::uint32_t wanted = acceptState() == AcceptState::Running ? readiness::Readable : readiness::None;
+    if (engine_->isWatching())
+        engine_->setInterest(wanted);
+    else
+        engine_->observe(wanted);
 }
 
 void StreamServer::engineReady(std::uint32_t) {
@@ -175,6 +191,8 @@ void StreamServer::acceptSome() {
             endErrorEpisode();
             setError(SocketError::None, {});
         }
+        if (!engine_->isWatching() && engine_->isOver())
+            endListening(); // that was its only client
         incoming_ = accepted;
         peer_ = peer;
         incomingConnection(accepted);
@@ -200,6 +218,17 @@ bool StreamServer::acceptFailed(int cause) {
         return false;
     case AcceptOutcome::OneClient:
         return true;
+    case AcceptOutcome::Unknown:
+        retry_.disarm();
+        pausedByError_ = false;
+        observe();
+        return false;
+    case AcceptOutcome::Moved:
+        endErrorEpisode();
+        setError(SocketError::None, {});
+        observe();
+        moved();
+        return false;
     case AcceptOutcome::Exhausted:
         retryAfter_ = std::clamp<std::chrono::milliseconds>(retryAfter_ * 2, firstRetry, lastRetry);
         retry_.arm(Deadline::Clock::now() + retryAfter_);
@@ -211,9 +240,13 @@ bool StreamServer::acceptFailed(int cause) {
     pausedByError_ = true;
     acceptCause_ = cause;
     observe();
-    if (std::exchange(inErrorEpisode_, true))
+    const bool isFirst = !std::exchange(inErrorEpisode_, true);
+    if (isFirst)
+        setError(*engine_, "cannot accept at ", cause);
+    if (engine_->isOver())
+        endListening();
+    if (!isFirst)
         return false;
-    setError(socketErrorFromErrno(cause), "cannot accept at " + localText() + ": " + messageOf(cause));
     logMessage(LogLevel::Warning, "halyard.net", errorText_);
     acceptError(error_);
     return false;

@@ -1,5 +1,6 @@
 #include <halyard/net/stream_socket.h>
 
+#include "engine_failure.h"
 #include "lingering_close.h"
 #include "native_engine.h"
 #include "pipe.h"
@@ -92,9 +93,15 @@ void StreamSocket::finishConnecting() {
     }
     peerDecided();
     if (cause_ == 0)
+        if (auto next = engine_->successor())
+            engine_ = std::move(next);
+    if (cause_ == 0)
         cause_ = engine_->observe(readiness::Readable);
     if (const int cause = std::exchange(cause_, 0); cause != 0) {
-        failConnecting(Failure::What::Connect, socketErrorFromErrno(cause), cause);
+        if (const EngineFailure* const known = engine_->failure())
+            failConnecting(Failure::What::Proxy, known->error, cause);
+        else
+            failConnecting(Failure::What::Connect, socketErrorFromErrno(cause), cause);
         return;
     }
     const Still still(*this);

@@ -61,7 +61,7 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
             if (isConnecting()) {
                 finish(Ending::Reset);
                 if (self)
-                    setFailure(Failure::What::Wait, SocketError::SocketTimeout);
+                    setFailure(Failure::What::ConnectWait, SocketError::SocketTimeout);
             } else {
                 fail(Failure::What::Wait, SocketError::SocketTimeout);
             }

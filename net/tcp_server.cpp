@@ -2,6 +2,7 @@
 
 #include "native_engine.h"
 #include "proxy_choice.h"
+#include "proxy_listener.h"
 
 #include <halyard/core/spare_memory.h>
 
@@ -26,10 +27,16 @@ bool TcpServer::listen(const HostAddress& address, std::uint16_t port) {
     if (!isFree("TcpServer::listen()"))
         return false;
     local_ = {address.isNull() ? HostAddress(HostAddress::AnyIPv4) : address, port};
-    if (!local_.address.isLoopback() && isProxied(proxy_.type, false)) {
-        setError(SocketError::UnsupportedSocketOperation,
-                 "cannot listen at " + local_.toString() + " by a proxy: this version has no proxies");
-        return false;
+    by_.clear();
+    if (!local_.address.isLoopback() && mayBeProxied(proxy_.type, false)) {
+        const auto proxy = chooseProxy(proxy_, {ProxyQuery::Kind::Listen, local_.address.toString(), port}, false);
+        if (!proxy) {
+            setError(SocketError::UnsupportedSocketOperation,
+                     "cannot listen at " + local_.toString() + ": no proxy that applies can listen");
+            return false;
+        }
+        if (proxy->type != NetworkProxy::None)
+            return listenBy(*proxy);
     }
     auto engine = std::make_unique<NativeEngine>(engineClient());
     const int result = engine->listenAt(local_, listenBacklogSize(), reusePort_);
@@ -38,14 +45,34 @@ bool TcpServer::listen(const HostAddress& address, std::uint16_t port) {
     return start(std::move(engine), result);
 }
 
+bool TcpServer::listenBy(const NetworkProxy& proxy) {
+    by_ = proxy.toString();
+    auto engine = std::make_unique<ProxyListener>(engineClient(), proxy, local_, proxyTimeout_,
+                                                  rebind_ ? ProxyListener::Clients::OneAfterTheOther
+                                                          : ProxyListener::Clients::One);
+    const int result = engine->listenAt(local_, listenBacklogSize(), reusePort_);
+    return start(std::move(engine), result);
+}
+
+std::string TcpServer::localText() const {
+    return by_.empty() ? local_.toString() : local_.toString() + " by the proxy " + by_;
+}
+
+Endpoint TcpServer::local() const {
+    if (!isListening())
+        return {};
+    return by_.empty() ? local_ : engine()->local();
+}
+
 bool TcpServer::adopts(const sockaddr& name, std::size_t) {
     local_ = {HostAddress(&name), HostAddress::portOf(&name)};
+    by_.clear();
     return !local_.address.isNull();
 }
 
-HostAddress TcpServer::serverAddress() const { return isListening() ? local_.address : HostAddress(); }
+HostAddress TcpServer::serverAddress() const { return local().address; }
 
-std::uint16_t TcpServer::serverPort() const { return isListening() ? local_.port : std::uint16_t{0}; }
+std::uint16_t TcpServer::serverPort() const { return local().port; }
 
 void TcpServer::incomingConnection(int socketDescriptor) {
     addConnection(socketDescriptor, incomingPeer(socketDescriptor));

@@ -1,7 +1,10 @@
 #include <halyard/net/tcp_socket.h>
 
+#include "engine_failure.h"
 #include "host_engine.h"
+#include "host_name.h"
 #include "proxy_choice.h"
+#include "proxy_engine.h"
 #include "socket_engine.h"
 #include "socket_options.h"
 
@@ -11,6 +14,21 @@
 #include <utility>
 
 namespace halyard {
+
+namespace {
+
+/// Sets the options of a descriptor before it connects. What cannot be set is told when they are set again, for the
+/// one that has connected.
+ConnectionRace::Prepare preparationBy(const SocketOptions* options) {
+    if (options == nullptr)
+        return {};
+    return [options = *options](int descriptor, const Endpoint&) {
+        options.applyTo(descriptor);
+        return 0;
+    };
+}
+
+} // namespace
 
 TcpSocket::TcpSocket(Object* parent) : StreamSocket(parent) {}
 
@@ -23,19 +41,33 @@ void TcpSocket::connectToHost(const HostAddress& address, std::uint16_t port) {
 void TcpSocket::setPeer(const Endpoint& peer, std::string name) {
     peer_ = peer;
     peerName_ = std::move(name);
-    lookupFailure_ = nullptr;
+    peerText_ = nullptr;
 }
 
 void TcpSocket::setProxy(const NetworkProxy& proxy) {
     proxy_ = proxy == NetworkProxy() ? nullptr : std::make_unique<const NetworkProxy>(proxy);
 }
 
-/// Whether no proxy stands between; else connecting is refused.
-bool TcpSocket::isDirect(bool toLoopback) {
-    if (!isProxied(proxy_ != nullptr ? proxy_->type : NetworkProxy::Default, toLoopback))
+/// Whether it goes by a proxy, by whose engine it has begun then; or by none that can connect, which is told.
+bool TcpSocket::beginByProxy(bool toLoopback) {
+    if (!mayBeProxied(proxy_ != nullptr ? proxy_->type : NetworkProxy::Default, toLoopback))
+        return false;
+    const auto proxy = chooseProxy(this->proxy(), {ProxyQuery::Kind::Connect, peerName_, peer_.port}, toLoopback);
+    if (!proxy) {
+        peerText_ = std::make_unique<const std::string>(peerText() + ": no proxy that applies can connect");
+        fail(Failure::What::Proxy, SocketError::UnsupportedSocketOperation);
         return true;
-    fail(Failure::What::Proxy, SocketError::UnsupportedSocketOperation);
-    return false;
+    }
+    if (proxy->type == NetworkProxy::None)
+        return false;
+    peerText_ = std::make_unique<const std::string>(peerText() + " by the proxy " + proxy->toString());
+    auto made = std::make_unique<ProxyEngine>(engineClient(), *proxy, peerName_, peer_.port, attemptDelay_,
+                                              preparationBy(options_.get()));
+    if (state() == SocketState::Bound)
+        made->adopt(engine()->release());
+    begin(std::move(made));
+    beginConnecting();
+    return true;
 }
 
 /// Nothing but the system calls of one connection: an address needs no lookup and no race.
@@ -43,9 +75,14 @@ void TcpSocket::connectTo(const Endpoint& peer, std::string name) {
     if (!isFree("connectToHost() of a socket", true))
         return;
     setPeer(peer, std::move(name));
-    if (!isDirect(peer_.address.isLoopback()))
+    if (beginByProxy(peer_.address.isLoopback()))
         return;
     begin();
+    beginConnecting();
+}
+
+/// Where it is known what to connect to.
+void TcpSocket::beginConnecting() {
     const Still still(*this);
     try {
         setState(SocketState::HostLookup);
@@ -61,13 +98,14 @@ void TcpSocket::connectTo(const Endpoint& peer, std::string name) {
 void TcpSocket::connectNow() {
     int error = engine()->openFor(peer_.address);
     if (error == 0) {
-        applyOptions();
+        if (isValid())
+            applyOptions();
         error = engine()->connectTo(peer_);
     }
     const Still still(*this);
     connecting(error);
-    if (still && state() == SocketState::Connecting)
-        hostFound();
+    if (still && state() == SocketState::Connecting && !peer_.address.isNull())
+        hostFound(); // else the proxy has to find it
 }
 
 void TcpSocket::connectToHost(const std::string& host, std::uint16_t port) {
@@ -78,20 +116,15 @@ void TcpSocket::connectToHost(const std::string& host, std::uint16_t port) {
     if (!isFree("connectToHost() of a socket", true))
         return;
     setPeer({HostAddress(), port}, host);
-    if (!isDirect(host == "localhost"))
+    if (beginByProxy(host == "localhost"))
         return;
     auto made = std::make_unique<HostEngine>(engineClient());
     HostEngine& hostEngine = *made;
     if (state() == SocketState::Bound)
         hostEngine.adopt(engine()->release());
     begin(std::move(made));
-    ConnectionRace::Prepare prepare;
-    if (options_ != nullptr) // what cannot be set is told when they are set again, for the winner
-        prepare = [options = *options_](int descriptor, const Endpoint&) {
-            options.applyTo(descriptor);
-            return 0;
-        };
-    hostEngine.start(host, port, attemptDelay_, std::move(prepare)); // before a slot may wait for what comes of it
+    hostEngine.start(host, port, attemptDelay_,
+                     preparationBy(options_.get())); // before a slot may wait for what comes of it
     setState(SocketState::HostLookup);
 }
 
@@ -104,7 +137,7 @@ void TcpSocket::lookedUp() {
     if (!hostEngine->lookup().isFinished())
         return;
     if (SocketError error = hostEngine->lookup().error(); error != SocketError::None) {
-        lookupFailure_ = std::make_unique<std::string>(hostEngine->lookup().errorString());
+        peerText_ = std::make_unique<const std::string>(hostEngine->lookup().errorString());
         if (error == SocketError::Temporary) // for whoever wants to connect there is no such host now
             error = SocketError::HostNotFound;
         failConnecting(Failure::What::Lookup, error, 0);
@@ -117,9 +150,15 @@ void TcpSocket::lookedUp() {
 }
 
 void TcpSocket::peerDecided() {
-    if (!peer_.address.isNull())
+    if (peerText_ != nullptr) { // by a proxy
+        const EngineFailure* const failure = engine()->failure();
+        peerText_ =
+            failure != nullptr ? std::make_unique<const std::string>(*peerText_ + ": " + failure->reason) : nullptr;
+    } else if (peer_.address.isNull()) {
+        peer_ = engine()->peer();
+    } else {
         return;
-    peer_ = engine()->peer();
+    }
     if (isValid())
         applyOptions();
 }
@@ -172,11 +211,11 @@ void TcpSocket::adopted(const sockaddr& name) {
 }
 
 std::string TcpSocket::peerText() const {
-    if (lookupFailure_ != nullptr)
-        return *lookupFailure_;
+    if (peerText_ != nullptr)
+        return *peerText_;
     if (peerName_.empty() || HostAddress::parse(peerName_))
         return peer_.toString();
-    return peer_.address.isNull() ? peerName_ + ':' + std::to_string(peer_.port)
+    return peer_.address.isNull() ? printable(peerName_) + ':' + std::to_string(peer_.port)
                                   : peerName_ + " at " + peer_.toString();
 }
 

@@ -14,7 +14,7 @@ struct SocketFailure {
         Nothing,
         Lookup,          ///< the host was not found
         Connect,         ///< the connection could not be made
-        Proxy,           ///< it would have to be made by a proxy
+        Proxy,           ///< nor by the proxy that stands between
         Broken,          ///< it broke: the peer reset it, or the network did
         Closed,          ///< the peer has ended it in order
         NotConnected,    ///< a call that needs a connection
@@ -27,12 +27,14 @@ struct SocketFailure {
         Option,          ///< the option could not be set
         File,            ///< a file that cannot be sent
         Wait,            ///< the time to wait is over
+        ConnectWait,     ///< the same, and the connecting is given up
         ReadTimeout,     ///< the peer was silent for too long
         WriteTimeout,    ///< the peer took nothing for too long
         ClosingTimeout,  ///< the peer did not take in time what was to be sent before the end
     };
 
-    /// For people; `who` is the peer, or the address that was to be bound, or the whole sentence for Lookup.
+    /// For people; `who` is the peer, or the address that was to be bound, or the whole sentence for Lookup,
+    /// or the peer and what is wrong for Proxy.
     std::string sentence(const std::string& who) const;
 
     int cause = 0; ///< errno

@@ -51,7 +51,7 @@ enum class SocketError {
                                  ///< replies 7 and 8.
     UnfinishedSocketOperation,   ///< Under way, not failed: EINPROGRESS, EALREADY.
     ProxyAuthenticationRequired, ///< The proxy wants other credentials: no SOCKS5 method accepted (0xff);
-                                 ///< HTTP 407.
+                                 ///< HTTP 407 and 401.
     ProxyConnectionRefused,      ///< ECONNREFUSED on the way to the proxy.
     ProxyConnectionClosed,       ///< The proxy closed before the tunnel stood.
     ProxyConnectionTimeout,      ///< The proxy did not answer in time.

@@ -123,6 +123,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     Endpoint incomingPeer(int socketDescriptor) const { return socketDescriptor == incoming_ ? peer_ : Endpoint(); }
 
     virtual std::string localText() const = 0; ///< Where it listens, or should have, for people.
+    virtual void moved() {}                    ///< Clients come to another address from now on: the engine's local().
     /// A descriptor is to be adopted that listens here. False where that is no address of this kind of server.
     virtual bool adopts(const sockaddr& name, std::size_t length) = 0;
 
@@ -159,7 +160,9 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     bool isExhausted() const noexcept { return pausedByError_ && retryAfter_.count() != 0; }
     void endErrorEpisode();
     void endErrorPause();
+    void setError(const SocketEngine& engine, const char* failedTo, int cause);
     void observe();
+    void endListening();
     void shut();
 
     std::unique_ptr<SocketEngine> engine_;

@@ -6,6 +6,7 @@
 #include <halyard/net/stream_server.h>
 #include <halyard/net/tcp_socket.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -32,22 +33,42 @@ class HALYARD_API TcpServer : public StreamServer {
     ~TcpServer() override;
 
     /// Listens; HostAddress::Any is IPv6 and IPv4 at once, port 0 any free one: serverPort() tells. False, with
-    /// serverError() and errorString(): AddressInUse, SocketAddressNotAvailable, SocketAccess, SocketResource. A server
+    /// serverError() and errorString(): AddressInUse, SocketAddressNotAvailable, SocketAccess, SocketResource; where a
+    /// proxy applies, those of proxies too, and UnsupportedSocketOperation where it is none that can listen. A server
     /// that listens refuses, and goes on as it was.
+    ///
+    /// Where a SOCKS5 proxy applies (see NetworkProxy), that is asked to listen (RFC 1928, BIND), and waited for,
+    /// without the loop, for as long as setProxyTimeout() says. It accepts one client: with newConnection isListening()
+    /// becomes false, unless setRebind() says otherwise. A proxy that is lost before is told of by acceptError, and
+    /// isListening() is false then too.
     bool listen(const HostAddress& address = HostAddress::Any, std::uint16_t port = 0);
 
-    HostAddress serverAddress() const; ///< Null while not listening.
+    HostAddress serverAddress() const; ///< Null while not listening. The proxy's, where one listens.
     std::uint16_t serverPort() const;  ///< 0 while not listening.
 
     TcpSocket* nextPendingConnection() override;
 
-    /// By which way clients come, from the next listen() on: see NetworkProxy. Where a proxy applies, listen() fails
-    /// with UnsupportedSocketOperation: this version has none.
+    /// By which way clients come, from the next listen() on: see NetworkProxy.
     void setProxy(const NetworkProxy& proxy) { proxy_ = proxy; }
     NetworkProxy proxy() const { return proxy_; } ///< As it was set.
 
+    /// How long a proxy may take until it listens, from the next listen() on: 5 seconds until this is called; after
+    /// that listen() fails with ProxyConnectionTimeout.
+    void setProxyTimeout(std::chrono::milliseconds limit) noexcept { proxyTimeout_ = limit; }
+    std::chrono::milliseconds proxyTimeout() const noexcept { return proxyTimeout_; }
+
+    /// Whether a proxy that has accepted a client is asked to listen for another one, from the next listen() on; off
+    /// until this is called. Meanwhile the server is listening, with a null address and port 0, and nobody can come;
+    /// when it can be reached again, most often at another port, rebound is emitted. Where the proxy cannot be asked,
+    /// acceptError comes as for a lack of descriptors: once, and it is tried again by itself.
+    void setRebind(bool rebind) noexcept { rebind_ = rebind; }
+    bool rebinds() const noexcept { return rebind_; }
+
     /// Lets several servers listen at the same port and share its clients, from the next listen() on (socket(7)).
     void setReusePort(bool reuse) noexcept { reusePort_ = reuse; }
+
+    /// The proxy listens for another client: see setRebind(). serverAddress() and serverPort() tell where.
+    Signal<> rebound{this};
 
   protected:
     /// Makes a TcpSocket, a child of the server, and queues that.
@@ -62,12 +83,18 @@ class HALYARD_API TcpServer : public StreamServer {
   private:
     using StreamServer::queue; // nothing but a TcpSocket
 
-    std::string localText() const override { return local_.toString(); }
+    std::string localText() const override;
+    void moved() override { rebound(); }
+    bool listenBy(const NetworkProxy& proxy);
+    Endpoint local() const;
     bool adopts(const sockaddr& name, std::size_t length) override;
 
-    Endpoint local_;
+    Endpoint local_; ///< what was asked for
     NetworkProxy proxy_;
+    std::string by_; ///< the proxy that listens; "" where none does
+    std::chrono::milliseconds proxyTimeout_{5000};
     bool reusePort_ = false;
+    bool rebind_ = false;
 };
 
 } // namespace halyard

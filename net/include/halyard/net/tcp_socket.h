@@ -52,8 +52,15 @@ class HALYARD_API TcpSocket : public StreamSocket {
     /// AddressInUse, SocketAddressNotAvailable, SocketAccess, SocketResource; Operation unless it is unconnected.
     bool bind(const HostAddress& address = HostAddress::Any, std::uint16_t port = 0);
 
-    /// By which way the next connectToHost() goes: see NetworkProxy. Where a proxy applies, connecting is refused with
-    /// errorOccurred(UnsupportedSocketOperation), inside the call, the state stays as it was: this version has none.
+    /// By which way the next connectToHost() goes: see NetworkProxy. By a proxy the states are the same; a name is sent
+    /// to the proxy as it is, so hostFound does not come, and peerAddress() is null. localAddress() is the one of this
+    /// machine. When the tunnel stands the descriptor is as any other.
+    ///
+    /// Errors, after stateChanged(Unconnected): ProxyNotFound, ProxyConnectionRefused, ProxyConnectionClosed,
+    /// ProxyConnectionTimeout (where it does not bring a connection within two minutes; set a shorter connect timeout),
+    /// ProxyAuthenticationRequired, ProxyProtocol; and what the proxy says about the target: see SocketError. Where the
+    /// application's selector has no proxy that can connect, UnsupportedSocketOperation, inside the call, and the state
+    /// stays as it was.
     void setProxy(const NetworkProxy& proxy);
     NetworkProxy proxy() const { return proxy_ != nullptr ? *proxy_ : NetworkProxy(); } ///< As it was set.
 
@@ -81,9 +88,10 @@ class HALYARD_API TcpSocket : public StreamSocket {
     void adopted(const sockaddr& name) override;
     void lookedUp() override;
     void peerDecided() override;
-    bool isDirect(bool toLoopback);
+    bool beginByProxy(bool toLoopback);
     void setPeer(const Endpoint& peer, std::string name);
     void connectTo(const Endpoint& peer, std::string name);
+    void beginConnecting();
     void connectNow();
     void beginAccepted(int descriptor, const Endpoint& peer);
     void applyOptions();
@@ -91,7 +99,7 @@ class HALYARD_API TcpSocket : public StreamSocket {
 
     Endpoint peer_; ///< its address is null until it is known; or what could not be bound
     std::string peerName_;
-    std::unique_ptr<const std::string> lookupFailure_; ///< what HostLookup said
+    std::unique_ptr<const std::string> peerText_; ///< what is said of the peer, where it is not made of the above
     std::chrono::milliseconds attemptDelay_{250};
     std::unique_ptr<SocketOptions> options_;    ///< null until one is set
     std::unique_ptr<const NetworkProxy> proxy_; ///< null where it is of type Default
