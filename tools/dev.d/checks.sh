@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
-readonly CHECKS=(format headers layers refusals werror tidy install daemon embedding qt costs asan tsan)
+readonly CHECKS=(format headers layers refusals werror tidy install daemon embedding qt costs proxies fuzz asan tsan)
 # Those that take long, or ask what a change hardly ever touches: `check --full` runs them too.
 readonly SLOW_CHECKS=(deb)
 
@@ -19,6 +19,8 @@ needs_of_check() {
     embedding) echo g++ asio glib libevent qt5 qt ;;
     qt) echo g++ qt ;;
     costs) echo valgrind strace ;;
+    proxies) echo g++ danted microsocks tinyproxy squid ;;
+    fuzz) echo clang++ fuzzer ;;
     asan) echo g++ address undefined ;;
     tsan) echo g++ thread ;;
     esac
@@ -98,6 +100,24 @@ check_costs() {
     configure_bench
     build build-bench bench_costs
     tests/bench/run build-bench --check
+}
+
+# The tests take the proxies that they find; here they must find them all.
+check_proxies() {
+    configure_strict_gcc
+    build "$strict_gcc" test_net
+    HALYARD_TEST_REAL_PROXIES=1 meson test -C "$strict_gcc" --no-rebuild --print-errorlogs real_proxies_test
+}
+
+# Every target in tests/fuzz, as many at a time as there are processors, each for HALYARD_FUZZ_SECONDS.
+check_fuzz() {
+    local targets seconds=${HALYARD_FUZZ_SECONDS:-60}
+    targets=$(cd tests/fuzz && basename -s .cpp -- *.cpp)
+    configure_with clang++ build-fuzz -Dbuildtype=debug -Doptimization=1 -Dfuzz=true
+    # shellcheck disable=SC2086 # names, one word each
+    build build-fuzz $(printf 'fuzz_%s ' $targets)
+    # shellcheck disable=SC2086
+    printf '%s\n' $targets | xargs -n 1 -P "$(processors)" tests/fuzz/run build-fuzz "$seconds"
 }
 
 check_asan() {

@@ -26,6 +26,11 @@ g++           g++               gcc-c++             -
 clang++       clang             clang               -
 clang-format  clang-format      clang-tools-extra   clang-format
 clang-tidy    clang-tidy        clang-tools-extra   llvm
+danted        dante-server      dante-server        -
+microsocks    microsocks        microsocks          -
+tinyproxy     tinyproxy         tinyproxy           -
+squid         squid             squid               -
+fuzzer        libclang-rt-dev   compiler-rt         -
 address       -                 libasan             -
 undefined     -                 libubsan            -
 thread        -                 libtsan             -
@@ -52,6 +57,8 @@ readonly BENCH_PEERS=(qt boost sigcpp asio libevent)
 # Things are looked for themselves, not for their packages: whoever has them from elsewhere is not asked to install.
 is_there() {
     case $1 in
+    danted | squid) PATH=$PATH:/usr/sbin command -v "$1" ;;
+    fuzzer) builds_fuzzer ;;
     compiler) builds_program ;;
     address | undefined | thread) builds_program "-fsanitize=$1" ;;
     libuv | spdlog) pkg-config --exists "$1" ;;
@@ -76,6 +83,11 @@ is_there() {
 
 builds_program() {
     echo 'int main() {}' | compile -x c++ "$@" -o /dev/null -
+}
+
+builds_fuzzer() {
+    echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' |
+        CXX=clang++ compile -x c++ -fsanitize=fuzzer,address,undefined -o /dev/null -
 }
 
 finds_header() {
