@@ -235,3 +235,26 @@ TEST_CASE("names, IPv6 addresses and their zones are connected to, too") {
         CHECK(result.output == "hello\n");
     }
 }
+
+TEST_CASE("by a proxy, which is told where the server is") {
+    const PlainSocket proxy = PlainSocket::listening();
+    auto client =
+        Program::echo({"send", "--proxy", "http://user:secret@" + addressOf(proxy), "host.example:7", "hello"});
+    {
+        const PlainSocket connection = proxy.accept();
+        std::string request;
+        while (!request.ends_with("\r\n\r\n"))
+            request += connection.receive(1);
+        CHECK(request.starts_with("CONNECT host.example:7 HTTP/1.1\r\n"));
+        connection.send("HTTP/1.1 200 OK\r\n\r\n");
+        connection.send(connection.receive());
+    }
+    const auto result = client.finish();
+    CHECK(result.code == 0);
+    CHECK(result.output == "hello\n");
+    for (const std::string url : {"gopher://user:secret@host", "user:secret@"}) {
+        const auto wrong = Program::echo({"send", "--proxy", url, "7", "hello"}).finish();
+        CHECK(wrong.code == 2);
+        CHECK(wrong.errors.find("secret") == std::string::npos);
+    }
+}

@@ -36,10 +36,14 @@ std::unique_ptr<halyard::StreamSocket> makeSocketFor(const PeerAddress& peer) {
 }
 
 void startConnecting(halyard::StreamSocket& socket, const PeerAddress& peer) {
-    if (!peer.path.empty())
+    if (!peer.path.empty()) {
         static_cast<LocalSocket&>(socket).connectToServer(peer.path);
-    else
-        static_cast<TcpSocket&>(socket).connectToHost(peer.host, peer.port);
+        return;
+    }
+    auto& connection = static_cast<TcpSocket&>(socket);
+    if (peer.proxy)
+        connection.setProxy(*peer.proxy);
+    connection.connectToHost(peer.host, peer.port);
 }
 
 } // namespace echo

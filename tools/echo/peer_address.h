@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halyard/net/network_proxy.h>
 #include <halyard/net/stream_socket.h>
 
 #include <cstdint>
@@ -16,6 +17,7 @@ struct PeerAddress {
     std::string path; ///< "" for TCP
     std::string host;
     std::uint16_t port = 0;
+    std::optional<halyard::NetworkProxy> proxy{}; ///< by which it goes, if by any; TCP alone
 };
 
 std::optional<PeerAddress> parsePeerAddress(const std::string& text);

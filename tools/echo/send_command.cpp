@@ -16,7 +16,7 @@ using Words = std::vector<std::string>;
 
 /// The place of the first word from `next` on that is neither an option nor an option's value.
 std::size_t skipOptions(const Words& words, std::size_t next) {
-    static const std::set<std::string> withValue{"--timeout", "--config"};
+    static const std::set<std::string> withValue{"--timeout", "--proxy", "--config"};
     while (next < words.size() && words[next].starts_with('-') && words[next] != "-" && words[next] != "--")
         next += withValue.contains(words[next]) ? 2 : 1;
     return next;
@@ -56,6 +56,8 @@ SendCommand::SendCommand(CLI::App& app, Words& words)
     app_.add_option("--timeout", timeout_, "Give up on a peer that is silent so long; 0: never")
         ->check(CLI::Range(0.0, 1e6))
         ->type_name("SECONDS");
+    app_.add_option("--proxy", proxy_, "Go by a proxy: socks5://[USER:PASSWORD@]HOST:PORT or http://...")
+        ->type_name("URL");
 }
 
 bool SendCommand::isWanted() const { return app_.parsed(); }
@@ -63,10 +65,15 @@ bool SendCommand::isWanted() const { return app_.parsed(); }
 int SendCommand::run() const {
     if (!noText_.empty())
         throw UsageError("TEXT is expected right after ADDRESS and the options");
-    const auto peer = parsePeerAddress(peer_);
+    auto peer = parsePeerAddress(peer_);
     if (!peer)
         throw UsageError('\'' + peer_ + "' is nobody to connect to, like 127.0.0.1:7007, [::1]:7007, " +
                          "example.org:7007 or unix:PATH");
+    if (!proxy_.empty()) {
+        peer->proxy = halyard::NetworkProxy::parse(proxy_);
+        if (!peer->proxy || !peer->path.empty()) // told without what was given: a password may be in it
+            throw UsageError("--proxy wants a URL like socks5://127.0.0.1:1080, and is for TCP alone");
+    }
     return send(
         {*peer, text_, verify_, std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(timeout_))});
 }

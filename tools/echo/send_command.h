@@ -25,6 +25,7 @@ class SendCommand {
     std::optional<std::string> text_;
     std::vector<std::string> noText_;
     std::string peer_;
+    std::string proxy_;
     double timeout_ = 0;
     bool verify_ = false;
 };

@@ -26,7 +26,7 @@ _halyard_echo() {
         words+=' --listen --threads --max-clients --max-queued --idle-timeout --write-timeout --proxy-protocol'
         words+=' --header-timeout --drain --drain-delay --metrics --log --log-level --blocking --check systemd unix: fd:'
         ;;
-    send) words+=' --verify --timeout unix:' ;;
+    send) words+=' --verify --timeout --proxy unix:' ;;
     bench)
         words+=' --connections --size --depth --rate --per-connection --warm-up --duration --json unix:'
         ;;
