@@ -25,7 +25,8 @@ int main(int argc, char** argv) {
     EventLoop loop;
     TcpServer server;
     start(&server, serve(server));
-    if (!server.listen(HostAddress::LocalHost, static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0)))
+    const auto port = static_cast<std::uint16_t>(argc > 1 ? std::strtol(argv[1], nullptr, 10) : 0);
+    if (!server.listen(HostAddress::LocalHost, port))
         return 1;
     std::printf("listening on port %d\n", server.serverPort());
     std::fflush(stdout);
