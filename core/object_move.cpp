@@ -28,6 +28,7 @@ class Object::Arrival final : public Runnable {
         guests_.back().address->keep();
     }
     void run() override {
+        { const detail::Section theMoveIsOver(detail::Affinity::current()); } // moveTo() has stopped the world
         for (const Guest& each : guests_) {
             Object* const object = each.address->object;
             if (object == nullptr)

@@ -5,6 +5,7 @@
 #include "cells.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -87,13 +88,13 @@ void Link::enterRing(Link*& first) noexcept {
     previous = &first;
     if (next != nullptr)
         next->previous = &next;
-    first = this;
+    std::atomic_ref(first).store(this, std::memory_order_release); // see Tracked::endConnections()
 }
 
 void Link::leaveRing() noexcept {
     if (previous == nullptr)
         return;
-    *previous = next;
+    std::atomic_ref(*previous).store(next, std::memory_order_release); // see Tracked::endConnections()
     if (next != nullptr)
         next->previous = previous;
     previous = nullptr;

@@ -212,7 +212,7 @@ LinkList& SignalBase::makeList() {
 // --- ending ---
 
 void SignalBase::endLinks() noexcept {
-    while (hasLinks()) // again where a functor's destructor has connected something
+    while (hasLinks(std::memory_order_acquire)) // again where a functor's destructor has connected something
         endAll();
 }
 
@@ -222,6 +222,8 @@ void SignalBase::endAll() noexcept {
         return isGuardedBy(me) && allLinks([](const Link& each) { return !isRemote(each); }) &&
                (kind() != manyLinks || LinkRing::isLocal(list().relays));
     });
+    if (!hasLinks())
+        return; // another thread has ended the last one meanwhile
     if (kind() == oneLink) {
         Link& only = link();
         word_.store(0, std::memory_order_release);

@@ -4,6 +4,7 @@
 #include <halyard/signals/link.h>
 #include <halyard/signals/pointer.h>
 
+#include <atomic>
 #include <utility>
 
 namespace halyard {
@@ -23,8 +24,11 @@ Tracked::~Tracked() {
     affinity().leave();
 }
 
+/// Whoever ends the last connection from another thread looks at the receiver no more once it has left the ring.
 void Tracked::endConnections() noexcept {
-    while (incoming_ != nullptr) { // again where a functor's destructor has connected something
+    const std::atomic_ref<Link*> first(incoming_);
+    // Again where a functor's destructor has connected something.
+    while (first.load(std::memory_order_acquire) != nullptr) {
         detail::Graves graves;
         const Exclusive right(
             [this](const Affinity& me) { return &affinity() == &me && LinkRing::isLocal(incoming_); });

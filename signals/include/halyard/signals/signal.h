@@ -29,8 +29,9 @@ class HALYARD_API SignalBase {
 
   protected:
     explicit SignalBase(Tracked* owner) noexcept : word_(reinterpret_cast<std::uintptr_t>(owner)) {}
+    /// Another thread that ends the last connection looks at the signal no more once the word says so.
     ~SignalBase() {
-        if (hasLinks())
+        if (hasLinks(std::memory_order_acquire))
             endLinks();
     }
 
@@ -39,7 +40,9 @@ class HALYARD_API SignalBase {
     static constexpr std::uintptr_t claimed = 3; ///< has no owner and no link, but a thread that may connect
     static constexpr std::uintptr_t kindMask = 3;
 
-    std::uintptr_t kind() const noexcept { return word_.load(std::memory_order_relaxed) & kindMask; }
+    std::uintptr_t kind(std::memory_order order = std::memory_order_relaxed) const noexcept {
+        return word_.load(order) & kindMask;
+    }
     /// For an emission: that there is something to call, perhaps.
     bool isConnected() const noexcept { return kind() != 0; }
     detail::Link& link() const noexcept { return *pointee<detail::Link>(); }
@@ -66,8 +69,8 @@ class HALYARD_API SignalBase {
     T* pointee() const noexcept {
         return reinterpret_cast<T*>(word_.load(std::memory_order_relaxed) & ~kindMask);
     }
-    bool hasLinks() const noexcept {
-        const std::uintptr_t its = kind();
+    bool hasLinks(std::memory_order order = std::memory_order_relaxed) const noexcept {
+        const std::uintptr_t its = kind(order);
         return its == oneLink || its == manyLinks;
     }
     Tracked* owner() const noexcept;
