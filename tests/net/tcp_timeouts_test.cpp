@@ -118,7 +118,7 @@ TEST_CASE("a slot may keep a silent peer by ending the connection its own way, a
 }
 
 TEST_CASE("a peer that takes nothing is given up, and one that takes a little now and then is not") {
-    const auto limit = patience(150ms);
+    const auto limit = patience(400ms);
     TcpPair pair;
     std::size_t received = 0;
     pair.far->readyRead.connect([&] { received += pair.far->readAll().size(); });
