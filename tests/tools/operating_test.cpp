@@ -285,11 +285,11 @@ TEST_CASE("a configuration comes from the command line, the environment and a fi
          "valid: serve unix:/line\n"},
         {R"("$echo" serve --check)", "valid: serve 127.0.0.1:7007\n"},
     };
-    for (const auto& [script, output] : cases) {
-        CAPTURE(script);
-        const auto result = Program::shell(prepare + script + end).finish();
+    for (const auto& each : cases) {
+        CAPTURE(each.first);
+        const auto result = Program::shell(prepare + each.first + end).finish();
         CHECK(result.code == 0);
-        CHECK(result.output == output);
+        CHECK(result.output == each.second);
         CHECK(result.errors.empty());
     }
     for (const char* bad : {"nonsense=1", "threads=-1", "listen=nowhere", "log=xml"}) {
