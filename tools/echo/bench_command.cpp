@@ -1,6 +1,7 @@
 #include "bench_command.h"
 
 #include "bench.h"
+#include "seconds.h"
 #include "usage_error.h"
 
 #include <CLI/CLI.hpp>
@@ -8,14 +9,6 @@
 #include <chrono>
 
 namespace echo {
-
-namespace {
-
-std::chrono::milliseconds milliseconds(double seconds) {
-    return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
-}
-
-} // namespace
 
 BenchCommand::BenchCommand(CLI::App& app) : app_(*app.add_subcommand("bench", "Measure how long echoes take")) {
     app_.add_option("ADDRESS", peer_, "Whom to connect to: ADDRESS:PORT, NAME:PORT or unix:PATH")

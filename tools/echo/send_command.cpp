@@ -1,5 +1,6 @@
 #include "send_command.h"
 
+#include "seconds.h"
 #include "send.h"
 #include "usage_error.h"
 
@@ -74,8 +75,7 @@ int SendCommand::run() const {
         if (!peer->proxy || !peer->path.empty()) // told without what was given: a password may be in it
             throw UsageError("--proxy wants a URL like socks5://127.0.0.1:1080, and is for TCP alone");
     }
-    return send(
-        {*peer, text_, verify_, std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(timeout_))});
+    return send({*peer, text_, verify_, milliseconds(timeout_)});
 }
 
 } // namespace echo

@@ -1,6 +1,7 @@
 #include "serve_command.h"
 
 #include "exit_code.h"
+#include "seconds.h"
 #include "serve.h"
 #include "standard_streams.h"
 #include "usage_error.h"
@@ -36,10 +37,6 @@ std::vector<std::string> namesOf(const Table& table) {
 template <class Table>
 auto valueIn(const Table& table, const std::string& name) {
     return std::find_if(table.begin(), table.end(), [&](const auto& each) { return name == each.first; })->second;
-}
-
-std::chrono::milliseconds milliseconds(double seconds) {
-    return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
 }
 
 std::vector<ListenAddress> readListenAddresses(const std::vector<std::string>& texts) {
