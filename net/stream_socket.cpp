@@ -138,7 +138,8 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
         return false;
     const auto refused = [this](Failure::What what, SocketError error, int cause) {
         setFailure(what, error, cause);
-        logMessage(LogLevel::Warning, "halyard.net", "setSocketDescriptor() of a socket: " + errorString());
+        if (error != SocketError::RemoteHostClosed) // which no caller can help: who resets many shall not fill a log
+            logMessage(LogLevel::Warning, "halyard.net", "setSocketDescriptor() of a socket: " + errorString());
         return false;
     };
     if (state_ != SocketState::Unconnected || state != SocketState::Connected)
@@ -149,9 +150,16 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
         return refused(Failure::What::Descriptor, SocketError::UnsupportedSocketOperation, errno);
     sockaddr_storage name{};
     socklen_t size = sizeof name;
-    if (type != SOCK_STREAM || ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&name), &size) != 0)
-        return refused(Failure::What::Descriptor, SocketError::UnsupportedSocketOperation,
-                       type != SOCK_STREAM ? EPROTOTYPE : errno);
+    if (type != SOCK_STREAM)
+        return refused(Failure::What::Descriptor, SocketError::UnsupportedSocketOperation, EPROTOTYPE);
+    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+        const int cause = errno;
+        int broken = 0; // why, where it was a connection
+        length = sizeof broken;
+        if (::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &broken, &length) == 0 && broken != 0)
+            return refused(Failure::What::Descriptor, SocketError::RemoteHostClosed, broken);
+        return refused(Failure::What::Descriptor, SocketError::UnsupportedSocketOperation, cause);
+    }
     begin();
     engine_->adopt(descriptor);
     if (const int error = engine_->observe(readiness::Readable); error != 0) {

@@ -428,6 +428,29 @@ TEST_CASE("a worker may tell its pool to quit, and cannot wait for it") {
 
 // --- what goes wrong ---
 
+TEST_CASE(
+    "a client that has reset its connection before a worker got it is forgotten without a word: floods fill no log") {
+    Logged logged;
+    WorkerPool pool(1);
+    std::atomic<bool> served = false;
+    const PlainSocket listener = PlainSocket::listening();
+    for (const bool endedFirst : {false, true}) {
+        PlainSocket client = PlainSocket::connectedTo(listener.port());
+        const int accepted = listener.accept().release();
+        if (endedFirst)
+            client.shutdownWrite();
+        client.reset();
+        pollfd gone{accepted, POLLHUP, 0};
+        REQUIRE(::poll(&gone, 1, static_cast<int>(patience().count())) == 1);
+        CHECK(pool.serve(accepted, [&](TcpSocket*) { served = true; }));
+    }
+    pool.quit();
+    CHECK(pool.wait());
+    CHECK(logged.lines().empty());
+    CHECK(sum(pool.loads()) == 0);
+    CHECK_FALSE(served);
+}
+
 TEST_CASE("what is no connection is closed by the worker, with a logged sentence") {
     Logged logged;
     WorkerPool pool(1);

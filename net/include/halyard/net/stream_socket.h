@@ -66,7 +66,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     /// Takes over a connected stream socket, which becomes non-blocking and is closed by this object. False, and the
     /// descriptor stays the caller's: UnsupportedSocketOperation where it is no such socket, Operation where this one
-    /// is not unconnected.
+    /// is not unconnected; RemoteHostClosed, which is not logged, where the peer has reset the connection already.
     bool setSocketDescriptor(int descriptor, SocketState state = SocketState::Connected);
     int socketDescriptor() const noexcept; ///< −1 where there is none.
     /// Gives the descriptor away, still non-blocking, and is unconnected then, with the signals of an end; what was

@@ -63,7 +63,7 @@ class HALYARD_API WorkerPool : public Object {
     ///
     /// The descriptor is the pool's from here on, whatever becomes of it: what is refused is closed. False, with a
     /// logged sentence, after quit() and where no worker runs; a descriptor that is no connection is found out and
-    /// logged on the worker. `Socket` may be a class of one's own that can be made with just a parent. Several threads
+    /// logged on the worker; one whose peer has reset it by then is closed without a word. `Socket` may be a class of one's own that can be made with just a parent. Several threads
     /// run handlers at the same time; an exception that leaves one ends the program, as in any Thread. Thread-safe; it
     /// costs one task posted from thread to thread.
     template <std::derived_from<StreamSocket> Socket = TcpSocket, std::invocable<Socket*> Handler>
