@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
-readonly CHECKS=(format headers layers refusals werror tidy install daemon embedding qt costs proxies fuzz asan tsan)
+readonly CHECKS=(format headers layers refusals werror tidy install daemon embedding qt costs proxies fuzz soak asan tsan)
 # Those that take long, or ask what a change hardly ever touches: `check --full` runs them too.
 readonly SLOW_CHECKS=(deb)
 
@@ -20,6 +20,7 @@ needs_of_check() {
     qt) echo g++ qt ;;
     costs) echo valgrind strace ;;
     proxies) echo g++ danted microsocks tinyproxy squid ;;
+    soak) echo g++ ;;
     fuzz) echo clang++ fuzzer ;;
     asan) echo g++ address undefined ;;
     tsan) echo g++ thread ;;
@@ -118,6 +119,13 @@ check_fuzz() {
     build build-fuzz $(printf 'fuzz_%s ' $targets)
     # shellcheck disable=SC2086
     printf '%s\n' $targets | xargs -n 1 -P "$(processors)" tests/fuzz/run build-fuzz "$seconds"
+}
+
+# Ten seconds of it, which is enough to see that it still works; docs/reliability.md has half an hour.
+check_soak() {
+    configure_strict_gcc
+    build "$strict_gcc" soak
+    "$strict_gcc/tests/soak/soak" 0.15 1 50
 }
 
 check_asan() {
