@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
-readonly CHECKS=(format headers layers refusals werror tidy install daemon embedding qt costs proxies fuzz soak asan tsan)
+readonly CHECKS=(format headers layers refusals werror tidy install daemon embedding qt costs proxies fuzz soak docs asan tsan)
 # Those that take long, or ask what a change hardly ever touches: `check --full` runs them too.
 readonly SLOW_CHECKS=(deb)
 
@@ -22,6 +22,7 @@ needs_of_check() {
     proxies) echo g++ danted microsocks tinyproxy squid ;;
     soak) echo g++ ;;
     fuzz) echo clang++ fuzzer ;;
+    docs) echo "${DOCS_NEEDS[@]}" chromium ;;
     asan) echo g++ address undefined ;;
     tsan) echo g++ thread ;;
     esac
@@ -126,6 +127,12 @@ check_soak() {
     configure_strict_gcc
     build "$strict_gcc" soak
     "$strict_gcc/tests/soak/soak" 0.15 1 50
+}
+
+# The reference is built without a warning, and reads well at both widths.
+check_docs() {
+    build_reference
+    tests/reference/run build-docs/html
 }
 
 check_asan() {

@@ -44,6 +44,10 @@ cmake         cmake             cmake               cmake
 dpkg-buildpackage dpkg-dev      -                   -
 debhelper     debhelper         -                   -
 lintian       lintian           -                   -
+doxygen       doxygen           doxygen             doxygen
+dot           graphviz          graphviz            graphviz
+chromium      chromium          chromium            chromium
+python3       python3           python3             python
 asio          libasio-dev       asio-devel          asio
 glib          libglib2.0-dev    glib2-devel         glib
 libevent      libevent-dev      libevent-devel      libevent
@@ -52,6 +56,7 @@ TABLE
 
 readonly BUILD_NEEDS=(compiler meson ninja pkg-config libuv spdlog doctest cli11 json)
 readonly TEST_NEEDS=("${BUILD_NEEDS[@]}" nc socat nss_wrapper)
+readonly DOCS_NEEDS=(doxygen dot python3)
 readonly BENCH_PEERS=(qt boost sigcpp asio libevent)
 
 # Things are looked for themselves, not for their packages: whoever has them from elsewhere is not asked to install.

@@ -26,6 +26,7 @@ namespace halyard {
 /// that leaves a slot leaves run(), which may be called again. The driver may be destroyed in a slot. Loop thread only.
 class AsioDriver {
   public:
+    /// The context must outlive it.
     explicit AsioDriver(asio::io_context& context) : state_(std::make_shared<State>(context)) {
         state_->watch();
         state_->armTimer();

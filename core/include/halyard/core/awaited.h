@@ -20,19 +20,23 @@ namespace halyard {
 template <class T>
 class Awaited {
   public:
+    /// With a value.
     Awaited(T value) : value_(std::move(value)) {} // NOLINT(google-explicit-constructor)
-    Awaited(std::error_code error) noexcept        // NOLINT(google-explicit-constructor)
+    /// Without: this is why.
+    Awaited(std::error_code error) noexcept // NOLINT(google-explicit-constructor)
         : category_(&error.category()), code_(error.value()) {}
 
-    bool hasValue() const noexcept { return value_.has_value(); }
-    explicit operator bool() const noexcept { return hasValue(); }
+    bool hasValue() const noexcept { return value_.has_value(); }  ///< There is a value.
+    explicit operator bool() const noexcept { return hasValue(); } ///< The same.
 
+    /// @{
     /// The value. Throws std::bad_optional_access where there is none.
     T& operator*() & { return value_.value(); }
     const T& operator*() const& { return value_.value(); }
     T&& operator*() && { return std::move(value_).value(); }
     T* operator->() { return &**this; }
     const T* operator->() const { return &**this; }
+    /// @}
 
     /// Why there is no value; std::error_code() where there is one. Besides what the awaited says of itself:
     ///
@@ -54,11 +58,12 @@ template <>
 class Awaited<void> {
   public:
     Awaited() noexcept = default;
+    /// It has not: this is why.
     Awaited(std::error_code error) noexcept : error_(error) {} // NOLINT(google-explicit-constructor)
 
-    bool hasValue() const noexcept { return !error_; }
-    explicit operator bool() const noexcept { return hasValue(); }
-    std::error_code error() const noexcept { return error_; }
+    bool hasValue() const noexcept { return !error_; }             ///< It has.
+    explicit operator bool() const noexcept { return hasValue(); } ///< The same.
+    std::error_code error() const noexcept { return error_; }      ///< As that of the others.
 
   private:
     std::error_code error_;
@@ -72,14 +77,16 @@ class Awaited<void> {
 ///     const auto body = co_await readExactly(socket, length, deadline); // within the same ten seconds
 class Until {
   public:
-    Until() noexcept = default;                             ///< For ever.
+    Until() noexcept = default; ///< For ever.
+    /// Until then.
     Until(Clock::time_point when) noexcept : when_(when) {} // NOLINT(google-explicit-constructor)
+    /// For so long from now on.
     template <class Rep, class Period>
     Until(std::chrono::duration<Rep, Period> delay) noexcept // NOLINT(google-explicit-constructor)
         : when_(Clock::after(std::chrono::ceil<std::chrono::milliseconds>(delay))) {}
 
-    bool isForEver() const noexcept { return when_ == Clock::time_point::max(); }
-    Clock::time_point when() const noexcept { return when_; }
+    bool isForEver() const noexcept { return when_ == Clock::time_point::max(); } ///< It has no end.
+    Clock::time_point when() const noexcept { return when_; }                     ///< The end, in the time of Clock.
 
   private:
     Clock::time_point when_ = Clock::time_point::max();

@@ -9,13 +9,13 @@ namespace halyard {
 /// Halyard's time: std::chrono's steady clock, unless a ManualClock rules the calling thread. Timers, deadlines and
 /// whoever builds on them ask here.
 struct HALYARD_API Clock {
-    using duration = std::chrono::steady_clock::duration;
-    using rep = duration::rep;
-    using period = duration::period;
-    using time_point = std::chrono::steady_clock::time_point;
-    static constexpr bool is_steady = true;
+    using duration = std::chrono::steady_clock::duration;     ///< That of the steady clock.
+    using rep = duration::rep;                                ///< The same.
+    using period = duration::period;                          ///< The same.
+    using time_point = std::chrono::steady_clock::time_point; ///< A point in this time.
+    static constexpr bool is_steady = true;                   ///< It never goes back.
 
-    static time_point now() noexcept;
+    static time_point now() noexcept; ///< Real time, or where the ManualClock has put it. Thread-safe.
 
     /// The point in time `delay` from now; the last one there is where the clock does not reach that far.
     static time_point after(std::chrono::milliseconds delay) noexcept;
@@ -43,7 +43,7 @@ class HALYARD_API ManualClock {
               ///< that is on its way from another thread or process, and may be ahead of it.
     };
 
-    explicit ManualClock(WhenIdle whenIdle = WhenIdle::Wait) noexcept;
+    explicit ManualClock(WhenIdle whenIdle = WhenIdle::Wait) noexcept; ///< Time stands still from now on.
     ManualClock(const ManualClock&) = delete;
     ManualClock& operator=(const ManualClock&) = delete;
     ~ManualClock();
@@ -57,7 +57,7 @@ class HALYARD_API ManualClock {
     /// Only moves the time, and runs nothing: makes late what was due on the way.
     void skip(Clock::duration by) noexcept;
 
-    bool jumps() const noexcept { return jumps_; }
+    bool jumps() const noexcept { return jumps_; } ///< Whether idle loops jump to the next deadline.
 
     /// The one that rules the calling thread; null where time is real.
     static ManualClock* current() noexcept;
@@ -83,7 +83,8 @@ class HALYARD_API ManualClock {
 ///         if (WaitClock::isOver(until))
 ///             return false;
 struct HALYARD_API WaitClock {
-    static Clock::time_point now() noexcept;
+    static Clock::time_point now() noexcept; ///< What waits take for now. Thread-safe.
+    /// So long from now; for ever, for a negative delay. Thread-safe.
     static Clock::time_point after(std::chrono::milliseconds delay) noexcept;
 
     /// When a deadline of Clock comes in this one's time: never where only advance() brings it on.

@@ -12,7 +12,7 @@ namespace halyard {
 /// signal. Arming and disarming cost one step in a heap.
 class HALYARD_API Deadline : public Dispatchable {
   public:
-    using Clock = halyard::Clock;
+    using Clock = halyard::Clock; ///< Whose time it is.
 
     /// The point in time `delay` from now; the clock's last one where it does not reach that far.
     static Clock::time_point after(std::chrono::milliseconds delay) noexcept { return Clock::after(delay); }
@@ -23,10 +23,10 @@ class HALYARD_API Deadline : public Dispatchable {
     /// Arms it for `when`, instead of what it was armed for before. It never goes off early, nor in the turn in
     /// which it is armed.
     void arm(Clock::time_point when);
-    void disarm() noexcept;
+    void disarm() noexcept; ///< It does not come any more.
     /// Armed, or due and not dispatched yet.
     bool isArmed() const noexcept { return heapPlace_ != 0 || isScheduled(); }
-    Clock::time_point when() const noexcept { return when_; }
+    Clock::time_point when() const noexcept { return when_; } ///< When it comes, or last came.
 
   protected:
     Deadline() = default;
@@ -34,7 +34,7 @@ class HALYARD_API Deadline : public Dispatchable {
 
     /// It stays armed for the same time.
     void leaveLoop() noexcept override;
-    void joinLoop() override;
+    void joinLoop() override; ///< It goes on in the new loop, due when it was.
 
   private:
     friend class DeadlineHeap;

@@ -28,8 +28,8 @@ class HALYARD_API Dispatchable {
 
     /// Calls dispatch() once, in the next turn of the loop. What is scheduled already stays where it is.
     void schedule();
-    void unschedule() noexcept;
-    bool isScheduled() const noexcept { return previous_ != nullptr; }
+    void unschedule() noexcept;                                        ///< It is not dispatched in the coming turn.
+    bool isScheduled() const noexcept { return previous_ != nullptr; } ///< It is on the list of the loop.
 
     /// Calls slotReturned() once, as soon as the slot, task or timer that runs now has returned; outside any of
     /// them, in the next turn.
@@ -44,12 +44,12 @@ class HALYARD_API Dispatchable {
     /// lists, then joinLoop() on the one that it has come to, which schedules what was scheduled. Nothing else is
     /// called in between, but the destructor may be.
     virtual void leaveLoop() noexcept;
-    virtual void joinLoop();
+    virtual void joinLoop(); ///< Finds the loop of this thread.
 
-    virtual void dispatch() = 0;
+    virtual void dispatch() = 0;   ///< Its turn has come. It may delete itself.
     virtual void slotReturned() {} ///< Emits nothing and throws nothing.
 
-    Dispatcher& dispatcher() const noexcept;
+    Dispatcher& dispatcher() const noexcept; ///< Of the loop that it is in.
 
   private:
     friend class Dispatcher;

@@ -82,12 +82,14 @@ class HALYARD_API EventLoop : public Tracked {
     /// The uv loop inside, for libraries that want one. Loop thread only.
     uv_loop_s* uvLoop() const noexcept;
 
+    /// @{
     /// For a foreign loop that drives this one: poll the descriptor for reading, for at most the timeout (none: for
     /// ever), then call processEvents(). What the foreign loop's own callbacks do to objects of this one until then
     /// (start a timer, post, connect a socket) makes the descriptor readable, so the timeout need not be asked again
     /// before each sleep. <halyard/adapters/...> has it ready for some loops. Loop thread only.
     int backendFd() const noexcept;
     std::optional<std::chrono::milliseconds> backendTimeout() const;
+    /// @}
 
     /// processEvents() for a foreign loop whose frames are C: an exception that leaves a slot cannot cross them, and
     /// goes to the handler. Loop thread only.

@@ -13,6 +13,7 @@ namespace halyard {
 ///     input.activated.connect([](int fd) { readWhatIsThere(fd); });
 class HALYARD_API FdNotifier : public Object {
   public:
+    /// What to wait for.
     enum Type : std::uint8_t { Read, Write };
 
     /// Watches `descriptor`, which becomes non-blocking. Any number of notifiers may watch the same one. Where it
@@ -20,10 +21,10 @@ class HALYARD_API FdNotifier : public Object {
     FdNotifier(int descriptor, Type type, Object* parent = nullptr);
     ~FdNotifier() override;
 
-    int descriptor() const noexcept { return descriptor_; }
-    Type type() const noexcept { return type_; }
+    int descriptor() const noexcept { return descriptor_; } ///< The descriptor, which stays the caller's.
+    Type type() const noexcept { return type_; }            ///< What it waits for.
 
-    bool isEnabled() const noexcept { return enabled_; }
+    bool isEnabled() const noexcept { return enabled_; } ///< Whether it watches.
     /// False where the descriptor cannot be watched, and on a foreign thread; the reason is logged.
     bool setEnabled(bool enabled);
 

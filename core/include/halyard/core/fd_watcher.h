@@ -8,12 +8,12 @@ namespace halyard {
 
 /// What a descriptor can be ready for, as bits.
 namespace readiness {
-inline constexpr std::uint32_t None = 0;
-inline constexpr std::uint32_t Readable = 1;
-inline constexpr std::uint32_t Writable = 2;
-inline constexpr std::uint32_t HangUp = 4; ///< the peer has shut its sending side (EPOLLRDHUP, where there is one)
-inline constexpr std::uint32_t Urgent = 8; ///< out-of-band data; what to watch for to hear of nothing but an error
-inline constexpr std::uint32_t Error = 16; ///< the descriptor can no longer be watched
+inline constexpr std::uint32_t None = 0;     ///< Nothing.
+inline constexpr std::uint32_t Readable = 1; ///< There is something to read, an end or an error included.
+inline constexpr std::uint32_t Writable = 2; ///< It can be written to.
+inline constexpr std::uint32_t HangUp = 4;   ///< the peer has shut its sending side (EPOLLRDHUP, where there is one)
+inline constexpr std::uint32_t Urgent = 8;   ///< out-of-band data; what to watch for to hear of nothing but an error
+inline constexpr std::uint32_t Error = 16;   ///< the descriptor can no longer be watched
 } // namespace readiness
 
 /// Level-triggered readiness of a descriptor for those who build engines: FdNotifier without object and signal.
@@ -31,11 +31,11 @@ class HALYARD_API FdWatcher : public Dispatchable {
 
     /// Changes what is watched; None keeps the place in the loop but watches nothing.
     void setInterest(std::uint32_t interest) noexcept;
-    std::uint32_t interest() const noexcept { return interest_; }
+    std::uint32_t interest() const noexcept { return interest_; } ///< What it waits for, as bits of readiness.
 
     /// Ends watching; what was gathered and not dispatched is forgotten.
     void unwatch() noexcept;
-    bool isWatching() const noexcept { return poll_ != nullptr; }
+    bool isWatching() const noexcept { return poll_ != nullptr; } ///< It is registered with the loop.
 
   protected:
     FdWatcher() = default;

@@ -10,7 +10,7 @@ namespace halyard {
 /// A descriptor that this process was started with.
 /// @since 0.1
 struct InheritedDescriptor {
-    int number = -1;
+    int number = -1;  ///< The descriptor.
     std::string name; ///< What the other side calls it (FileDescriptorName= of a systemd socket); "" where it does not.
 };
 

@@ -7,6 +7,7 @@
 
 namespace halyard {
 
+/// How much a sentence matters; as a threshold Off lets nothing through.
 enum class LogLevel { Trace, Debug, Info, Warning, Error, Critical, Off };
 
 /// What receives the library's log lines: how bad, which area ("halyard.core", "halyard.net"), and the sentence.

@@ -43,7 +43,7 @@ enum class FindOption : std::uint8_t {
 /// An object lives on the thread that made it and is used there; what other threads may call says so.
 class HALYARD_API Object : public Tracked, public FreeConnect {
   public:
-    using FindOption = halyard::FindOption;
+    using FindOption = halyard::FindOption; ///< The enumerators are members too.
     using enum halyard::FindOption;
 
     /// A child lives on its parent's thread: a parent of another thread is refused, with a logged sentence.
@@ -52,7 +52,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     /// Ends the connections into it, emits destroyed, deletes the children in the order of their coming.
     virtual ~Object();
 
-    Object* parent() const noexcept { return parent_; }
+    Object* parent() const noexcept { return parent_; } ///< Null for nobody's child.
 
     /// Moves it to the end of the children of `parent`; null makes it nobody's child. Refused, with a logged
     /// sentence: itself or a descendant as parent, a parent on another thread.
@@ -83,12 +83,13 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
         return found;
     }
 
-    const std::string& objectName() const noexcept;
+    const std::string& objectName() const noexcept; ///< Empty unless it was set.
+    /// For findChild() and the log. Emits objectNameChanged where it is another one.
     void setObjectName(std::string name);
 
     /// While blocked, signals of this object reach no slot (destroyed does). Gives what was set before.
     bool blockSignals(bool block) noexcept;
-    bool signalsBlocked() const noexcept { return signalsAreBlocked(); }
+    bool signalsBlocked() const noexcept { return signalsAreBlocked(); } ///< See blockSignals().
 
     /// Deletes the object once control is back in the loop that called the running slot; asked for in a nested
     /// loop, in that loop; asked for outside any slot, in the next turn. Asking twice is asking once. Thread-safe.
@@ -121,7 +122,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     /// was installed. Installing it again makes it the last. It is forgotten when it dies. Refused, with a logged
     /// sentence: null, and a filter on another thread.
     void installEventFilter(Object* filter);
-    void removeEventFilter(Object* filter) noexcept;
+    void removeEventFilter(Object* filter) noexcept; ///< Harmless where it is none.
 
     /// Sends a TimerEvent whenever the interval has passed, by Timer's rules, until killTimer(). Gives the timer's
     /// number, which no other timer of the process has; 0, with a logged sentence, for a negative interval and on a
@@ -137,10 +138,12 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     bool setProperty(std::string_view name, std::any value);
     std::vector<std::string> dynamicPropertyNames() const; ///< In the order in which they were first set.
 
+    /// @{
     /// Write the object and what is below it, or what it has and is connected to, into the log, a line each, at
     /// LogLevel::Info: setLogLevel() lets them through.
     void dumpObjectTree() const;
     void dumpObjectInfo() const;
+    /// @}
 
     /// Emitted by the destructor, whatever is blocked, before the children die: guarded pointers are null and
     /// connections into the object have ended. A slot may do anything but use what the derived classes added.
@@ -158,7 +161,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     /// Sees an event of `watched`, whose filter this object is, before it does. True ends the matter.
     virtual bool eventFilter(Object* watched, Event& event);
 
-    virtual void timerEvent(TimerEvent& event);
+    virtual void timerEvent(TimerEvent& event); ///< See startTimer().
     virtual void childEvent(ChildEvent& event); ///< Not for the children that it deletes itself when it dies.
     virtual void customEvent(Event& event);     ///< Of a type from Event::User on.
 
@@ -166,11 +169,13 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     /// and where the sender is gone.
     Object* sender() const noexcept;
 
+    /// @{
     /// The two halves of moveToThread(), for objects that have something in their thread's loop: called for each
     /// object that moves, on the thread that it leaves and then on the one that it has come to. They emit nothing and
     /// throw nothing; an override calls what it overrides.
     virtual void leavingThread();
     virtual void enteredThread();
+    /// @}
 
     /// Whether the calling thread is the one that it lives on. If not, the log says that `call` is refused.
     bool isOnItsThread(std::string_view call) const { return livesHere() || isElsewhere(call); }
@@ -225,7 +230,9 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
 /// Blocks an object's signals, and at its end sets what was set before.
 class SignalBlocker {
   public:
+    /// Blocks; the object may die before.
     explicit SignalBlocker(Object& object) noexcept : object_(&object), before_(object.blockSignals(true)) {}
+    /// The same; null blocks nothing.
     explicit SignalBlocker(Object* object) noexcept
         : object_(object), before_(object != nullptr && object->blockSignals(true)) {}
     SignalBlocker(const SignalBlocker&) = delete;

@@ -24,9 +24,9 @@ class HALYARD_API Watch {
     virtual ~Watch();
 
   protected:
-    Watch(Object& source, RunningTask& task);
-    void happened(); ///< Tells who waits for it.
-    RunningTask& task() const noexcept { return task_; }
+    Watch(Object& source, RunningTask& task);            ///< Ends with either.
+    void happened();                                     ///< Tells who waits for it.
+    RunningTask& task() const noexcept { return task_; } ///< Who listens.
 
   private:
     friend class RunningTask;
@@ -40,13 +40,13 @@ class HALYARD_API Watch {
 /// the task has ended.
 class HALYARD_API RunningTask final : public Object {
   public:
-    explicit RunningTask(TaskPromise& root) noexcept : root_(&root) {}
+    explicit RunningTask(TaskPromise& root) noexcept : root_(&root) {} ///< Made by start().
     ~RunningTask() override; ///< Destroys the task; one that runs at this moment as soon as it suspends.
 
     /// Every await of it, and of what it awaits, ends with std::errc::operation_canceled from now on: the one that it
     /// is in in the next turn, further ones a turn later each.
     void cancel();
-    bool isCancelled() const noexcept { return cancelled_; }
+    bool isCancelled() const noexcept { return cancelled_; } ///< cancel() was called.
 
     /// The Watch of this object; made, as a W, where there is none.
     template <class W, class Source>
@@ -125,8 +125,8 @@ class HALYARD_API RunningTask final : public Object {
 /// Goes down with the slot that it is a part of, and tells the task unless that waits for something else by then.
 class HALYARD_API SignalEnd {
   public:
-    explicit SignalEnd(RunningTask& task);
-    SignalEnd(SignalEnd&&) noexcept = default;
+    explicit SignalEnd(RunningTask& task);     ///< Of the await that `task` begins.
+    SignalEnd(SignalEnd&&) noexcept = default; ///< The other tells nothing then.
     SignalEnd(const SignalEnd&) = delete;
     SignalEnd& operator=(const SignalEnd&) = delete;
     ~SignalEnd();

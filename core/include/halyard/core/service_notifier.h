@@ -25,7 +25,7 @@ namespace halyard {
 /// @since 0.1
 class HALYARD_API ServiceNotifier : public Object {
   public:
-    explicit ServiceNotifier(Object* parent = nullptr);
+    explicit ServiceNotifier(Object* parent = nullptr); ///< Nothing is sent yet.
     ~ServiceNotifier() override;
 
     bool isSupervised() const noexcept { return !socket_.empty(); } ///< Whether NOTIFY_SOCKET names somebody.

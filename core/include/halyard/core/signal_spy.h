@@ -28,8 +28,9 @@ class SignalSpy : public Object {
                   "a spy keeps copies of the arguments: they must be copyable");
 
   public:
-    using Emission = std::tuple<std::decay_t<Args>...>;
+    using Emission = std::tuple<std::decay_t<Args>...>; ///< The arguments of one emission, kept by value.
 
+    /// From now on.
     explicit SignalSpy(Signal<Args...>& signal)
         : connection_(
               signal.connect(this, [this](const std::decay_t<Args>&... args) { emissions_.emplace_back(args...); })) {}
@@ -37,12 +38,14 @@ class SignalSpy : public Object {
     /// False once the signal is gone, and where it could not be connected.
     bool isValid() const noexcept { return connection_.isConnected(); }
 
-    std::size_t count() const noexcept { return emissions_.size(); }
-    bool isEmpty() const noexcept { return emissions_.empty(); }
+    std::size_t count() const noexcept { return emissions_.size(); } ///< How many emissions there were.
+    bool isEmpty() const noexcept { return emissions_.empty(); }     ///< There was none.
 
     /// In the order of emission.
     const std::vector<Emission>& emissions() const noexcept { return emissions_; }
+    /// The first is 0. Throws std::out_of_range.
     const Emission& operator[](std::size_t place) const { return emissions_.at(place); }
+    /// Throws std::out_of_range where there is none.
     const Emission& last() const { return emissions_.at(count() - 1); }
 
     /// The first one, which is then forgotten. There must be one.
@@ -51,7 +54,7 @@ class SignalSpy : public Object {
         emissions_.erase(emissions_.begin());
         return first;
     }
-    void clear() noexcept { emissions_.clear(); }
+    void clear() noexcept { emissions_.clear(); } ///< Forgets them.
 
     /// Runs this thread's loop until the signal is emitted once more; for ever with a negative time. False when the
     /// time is over, when the signal or the spy is gone, and where the loop cannot be run.

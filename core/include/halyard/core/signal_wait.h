@@ -38,6 +38,7 @@ class SignalWait final : public Await<typename detail::Emitted<Args...>::type> {
     using Base = Await<typename detail::Emitted<Args...>::type>;
 
   public:
+    /// For the next emission, until then.
     explicit SignalWait(Signal<Args...>& signal, Until until = {}) noexcept : Base(until), signal_(signal) {}
 
   private:

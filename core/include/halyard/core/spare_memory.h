@@ -17,12 +17,14 @@ template <class T>
 class SpareMemory {
   public:
     // The one that goes with it is told the size.
+    /// Memory that was given back, where there is some.
     static void* operator new(std::size_t size) { // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp)
         if (size != sizeof(T) || spares.free == nullptr)
             return allocate(size);
         ++spares.room;
         return std::exchange(spares.free, spares.free->next);
     }
+    /// Keeps the memory, where there is room.
     static void operator delete(void* memory, std::size_t size) noexcept {
         if (size != sizeof(T) || spares.room == 0) {
             ::operator delete(memory);

@@ -41,6 +41,7 @@ class HALYARD_API Successor : public Object {
     bool start(std::chrono::milliseconds limit = std::chrono::seconds(30));
 
     pid_t processId() const noexcept { return process_; } ///< −1 before it was started, and after it has failed.
+    /// Why the last one did not come; "" where it did.
     const std::string& errorString() const noexcept { return error_; }
 
     Signal<> ready{this};             ///< It serves. A slot may do anything.

@@ -33,6 +33,7 @@ class HALYARD_API Suspension {
     Suspension(const Suspension&) = delete;
     Suspension& operator=(const Suspension&) = delete;
 
+    /// @cond
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> task) {
@@ -43,9 +44,10 @@ class HALYARD_API Suspension {
         else
             return false;
     }
+    /// @endcond
 
   protected:
-    explicit Suspension(Until until) noexcept : until_(until) {}
+    explicit Suspension(Until until) noexcept : until_(until) {} ///< Until then.
     ~Suspension() {
         if (root_ != nullptr)
             leave();
@@ -71,8 +73,9 @@ class HALYARD_API Suspension {
         failure_ = why;
         return true;
     }
+    /// Why there is no value, once that is known.
     const std::optional<std::error_code>& failure() const noexcept { return failure_; }
-    Until until() const noexcept { return until_; }
+    Until until() const noexcept { return until_; } ///< When it ends.
 
     /// From begin() on: what `watch` is told of, this is.
     void listenTo(const Watch& watch) noexcept { source_ = &watch; }
@@ -95,6 +98,7 @@ class HALYARD_API Suspension {
 template <class T>
 class Await : public Suspension {
   public:
+    /// What `co_await` gives.
     Awaited<T> await_resume() {
         if (failure())
             return *failure();
@@ -102,27 +106,29 @@ class Await : public Suspension {
     }
 
   protected:
-    explicit Await(Until until = {}) noexcept : Suspension(until) {}
+    explicit Await(Until until = {}) noexcept : Suspension(until) {} ///< Until then.
     /// Here is the value; true.
     bool set(T value) {
         value_.emplace(std::move(value));
         return true;
     }
-    bool hasEnded() const noexcept { return value_.has_value() || failure(); }
+    bool hasEnded() const noexcept { return value_.has_value() || failure(); } ///< There is a value, or a failure.
 
   private:
     std::optional<T> value_;
 };
 
+/// A Suspension that brings nothing but its end.
 template <>
 class Await<void> : public Suspension {
   public:
+    /// What `co_await` gives.
     Awaited<void> await_resume() noexcept { return failure() ? Awaited<void>(*failure()) : Awaited<void>(); }
 
   protected:
-    explicit Await(Until until = {}) noexcept : Suspension(until) {}
-    bool set() noexcept { return hasEnded_ = true; }
-    bool hasEnded() const noexcept { return hasEnded_ || failure(); }
+    explicit Await(Until until = {}) noexcept : Suspension(until) {}  ///< Until then.
+    bool set() noexcept { return hasEnded_ = true; }                  ///< It is over; true.
+    bool hasEnded() const noexcept { return hasEnded_ || failure(); } ///< It is over, or has failed.
 
   private:
     bool hasEnded_ = false;
@@ -131,7 +137,7 @@ class Await<void> : public Suspension {
 /// Ends when its time is over: `co_await sleepFor(100ms)`.
 class Sleep final : public Await<void> {
   public:
-    explicit Sleep(Until until) noexcept : Await(until) {}
+    explicit Sleep(Until until) noexcept : Await(until) {} ///< Until then.
 
   private:
     bool look() override { return false; }
@@ -143,6 +149,6 @@ template <class Rep, class Period>
 Sleep sleepFor(std::chrono::duration<Rep, Period> delay) noexcept {
     return Sleep(delay);
 }
-inline Sleep sleepUntil(Clock::time_point when) noexcept { return Sleep(when); }
+inline Sleep sleepUntil(Clock::time_point when) noexcept { return Sleep(when); } ///< Waits until then.
 
 } // namespace halyard

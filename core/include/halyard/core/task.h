@@ -142,6 +142,7 @@ class HALYARD_API TaskBase {
     /// See RunningTask::cancel(). Harmless unless it is running.
     void cancel() noexcept;
 
+    /// @cond
   protected:
     TaskBase() noexcept = default;
     explicit TaskBase(TaskPromise& promise) noexcept : promise_(&promise) { promise.owner_ = this; }
@@ -177,6 +178,7 @@ class HALYARD_API TaskBase {
     TaskPromise& awaitable() const;
 
     TaskPromise* promise_ = nullptr;
+    /// @endcond
 };
 
 /// A coroutine that gives a T, or throws: straight-line code about what takes its time.

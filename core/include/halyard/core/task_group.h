@@ -14,7 +14,7 @@
 #include <utility>
 #include <variant>
 
-/// Tasks that run beside the one that awaits them.
+// Tasks that run beside the one that awaits them.
 namespace halyard {
 
 namespace detail {
@@ -51,8 +51,8 @@ class TasksWait : public Suspension {
 
     /// What is connected to one of them.
     struct Ends {
-        ScopedConnection finished;
-        ScopedConnection destroyed;
+        ScopedConnection finished;  ///< It ended by itself.
+        ScopedConnection destroyed; ///< Or not.
     };
 
     /// Looks again when this one has ended, or is gone before that.
@@ -81,7 +81,8 @@ class TasksWait : public Suspension {
 template <class T>
 class JoinWait final : public TasksWait {
   public:
-    JoinWait(Task<T>& task, Until until) noexcept : TasksWait(until), awaited_(task) {}
+    JoinWait(Task<T>& task, Until until) noexcept : TasksWait(until), awaited_(task) {} ///< For its end.
+    /// What `co_await` gives.
     Awaited<T> await_resume() {
         if (failure())
             return *failure();
@@ -112,7 +113,8 @@ JoinWait<T> joined(Task<T>& task, Until until = {}) noexcept {
 template <class T>
 class LimitedWait final : public TasksWait {
   public:
-    LimitedWait(Until until, Task<T> task) noexcept : TasksWait(until), part_(std::move(task)) {}
+    LimitedWait(Until until, Task<T> task) noexcept : TasksWait(until), part_(std::move(task)) {} ///< For so long.
+    /// What `co_await` gives.
     Awaited<T> await_resume() {
         if (failure())
             return *failure();
@@ -148,8 +150,10 @@ LimitedWait<T> within(Until until, Task<T> task) noexcept {
 template <class... T>
 class TaskGroup : public TasksWait {
   protected:
+    /// None is started yet.
     explicit TaskGroup(Task<T>&&... tasks) noexcept : TasksWait(Until()), parts_(std::move(tasks)...) {}
 
+    /// Starts them, in their order.
     void begin() override {
         std::size_t place = 0;
         std::apply([&](auto&... part) { (this->launch(part, ends_[place++]), ...); }, parts_);
@@ -160,7 +164,7 @@ class TaskGroup : public TasksWait {
         return why == std::errc::owner_dead;
     }
 
-    std::tuple<Task<T>...> parts_;
+    std::tuple<Task<T>...> parts_; ///< In their order.
 
   private:
     std::array<Ends, sizeof...(T)> ends_;
@@ -170,7 +174,8 @@ class TaskGroup : public TasksWait {
 template <class... T>
 class AllWait final : public TaskGroup<T...> {
   public:
-    explicit AllWait(Task<T>... tasks) noexcept : TaskGroup<T...>(std::move(tasks)...) {}
+    explicit AllWait(Task<T>... tasks) noexcept : TaskGroup<T...>(std::move(tasks)...) {} ///< For all of them.
+    /// What `co_await` gives.
     std::tuple<detail::ValueOf<T>...> await_resume() {
         return std::apply([](auto&... part) { return std::tuple<detail::ValueOf<T>...>{detail::valueOf(part)...}; },
                           this->parts_);
@@ -195,7 +200,8 @@ class AnyWait final : public TaskGroup<T...> {
     using Value = std::variant<detail::ValueOf<T>...>;
 
   public:
-    explicit AnyWait(Task<T>... tasks) noexcept : TaskGroup<T...>(std::move(tasks)...) {}
+    explicit AnyWait(Task<T>... tasks) noexcept : TaskGroup<T...>(std::move(tasks)...) {} ///< For one of them.
+    /// What `co_await` gives.
     Value await_resume() { return take(std::index_sequence_for<T...>()); }
 
   private:

@@ -20,7 +20,7 @@ namespace halyard {
 /// wait()) in its own destructor: in this one's the override is gone already.
 class HALYARD_API Thread : public Object {
   public:
-    explicit Thread(Object* parent = nullptr);
+    explicit Thread(Object* parent = nullptr); ///< It does not run yet.
 
     /// A thread that runs is told to quit, and waited for. In itself it cannot wait: it then runs on without its
     /// object, with a logged sentence.

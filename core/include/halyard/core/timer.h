@@ -19,29 +19,30 @@ namespace halyard {
 /// a nested loop, it does not go off again. With an interval of 0 it goes off once in every turn of the loop.
 class HALYARD_API Timer : public Object {
   public:
-    using Milliseconds = std::chrono::milliseconds;
+    using Milliseconds = std::chrono::milliseconds; ///< What it counts in.
 
-    explicit Timer(Object* parent = nullptr);
+    explicit Timer(Object* parent = nullptr); ///< It does not run yet.
     ~Timer() override;
 
     /// Starts it, or starts it anew, from now. False, with a logged sentence, for a negative interval and
     /// on a foreign thread.
     bool start(Milliseconds interval);
-    bool start() { return start(interval_); }
-    void stop() noexcept; ///< Refused, with a logged sentence, on a foreign thread.
+    bool start() { return start(interval_); } ///< With the interval of before.
+    void stop() noexcept;                     ///< Refused, with a logged sentence, on a foreign thread.
 
-    bool isActive() const noexcept { return active_; }
+    bool isActive() const noexcept { return active_; } ///< It will go off.
 
     /// Until it goes off; 0 when it is due, −1 when it is not active.
     Milliseconds remainingTime() const;
 
-    Milliseconds interval() const noexcept { return interval_; }
+    Milliseconds interval() const noexcept { return interval_; } ///< The one that was last set; 0 at first.
 
     /// An active timer starts anew with it. False, with a logged sentence, for a negative interval and
     /// on a foreign thread.
     bool setInterval(Milliseconds interval);
 
-    bool isSingleShot() const noexcept { return singleShot_; }
+    bool isSingleShot() const noexcept { return singleShot_; } ///< It goes off once, and no more.
+    /// For the next start, and for one that runs.
     void setSingleShot(bool singleShot) noexcept { singleShot_ = singleShot; }
 
     /// Calls `slot` once on the thread of `context`, unless that dies before.

@@ -20,8 +20,8 @@ class HALYARD_API UnixSignal : public Object, private Dispatchable {
     explicit UnixSignal(int number, Object* parent = nullptr);
     ~UnixSignal() override;
 
-    int number() const noexcept { return number_; }
-    bool isValid() const noexcept { return handle_ != nullptr; }
+    int number() const noexcept { return number_; }              ///< The signal's number.
+    bool isValid() const noexcept { return handle_ != nullptr; } ///< False where the number cannot be caught.
 
     /// Emitted with the number when the process has received it: once for any number of receptions between two turns,
     /// as the system itself coalesces them.

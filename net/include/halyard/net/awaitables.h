@@ -16,6 +16,7 @@
 #include <type_traits>
 #include <utility>
 
+/// @file
 /// What a Task awaits of sockets and servers.
 ///
 ///     Task<> greet(TcpSocket& client) {
@@ -38,7 +39,8 @@ namespace halyard {
 template <class T>
 class NetworkWait : public Await<T> {
   protected:
-    explicit NetworkWait(Until until) noexcept : Await<T>(until) {}
+    explicit NetworkWait(Until until) noexcept : Await<T>(until) {} ///< For so long.
+    /// Time that is over is the network's error.
     bool interrupted(std::error_code why) override {
         return this->fail(why == std::errc::timed_out ? make_error_code(SocketError::SocketTimeout) : why);
     }
@@ -50,23 +52,25 @@ enum class SocketNews : std::uint8_t { Bytes = 1, Sent = 2, Connected = 4 };
 /// A wait for bytes, which are taken.
 class HALYARD_API ReadWait : public NetworkWait<std::string> {
   protected:
-    ReadWait(StreamSocket& socket, Until until) noexcept : NetworkWait(until), socket_(socket) {}
+    ReadWait(StreamSocket& socket, Until until) noexcept : NetworkWait(until), socket_(socket) {} ///< Of this socket.
     void begin() override;
-    bool noneWillCome(); ///< Then that is the failure.
-    StreamSocket& socket() const noexcept { return socket_; }
+    bool noneWillCome();                                      ///< Then that is the failure.
+    StreamSocket& socket() const noexcept { return socket_; } ///< Whose bytes.
 
   private:
     StreamSocket& socket_;
 };
 
+/// See readSome().
 class HALYARD_API SomeWait final : public ReadWait {
   public:
-    SomeWait(StreamSocket& socket, Until until) noexcept : ReadWait(socket, until) {}
+    SomeWait(StreamSocket& socket, Until until) noexcept : ReadWait(socket, until) {} ///< Of this socket.
 
   private:
     bool look() override;
 };
 
+/// See readExactly(), readLine() and readUntil().
 class HALYARD_API FrameWait final : public ReadWait {
   public:
     /// A frame of `size` bytes.
@@ -90,7 +94,7 @@ inline SomeWait readSome(StreamSocket& socket, Until until = {}) noexcept { retu
 inline FrameWait readExactly(StreamSocket& socket, std::size_t size, Until until = {}) noexcept {
     return {socket, until, size};
 }
-/// What stands before the next '\n', without that and without a '\r' before it. std::errc::message_size as soon as more
+/// What stands before the next `\n`, without that and without a `\r` before it. std::errc::message_size as soon as more
 /// than `longest` bytes, or more than the socket's read limit, stand before it: nothing is read then.
 inline FrameWait readLine(StreamSocket& socket, Until until = {}, std::size_t longest = 64 * 1024) noexcept {
     return {socket, until, {}, longest};
@@ -104,6 +108,7 @@ inline FrameWait readUntil(StreamSocket& socket, std::string delimiter, Until un
 /// A wait for a state of the socket.
 class HALYARD_API SocketWait : public NetworkWait<void> {
   public:
+    /// For the end too.
     SocketWait(StreamSocket& socket, SocketNews news, std::size_t atMost, Until until) noexcept
         : NetworkWait(until), socket_(socket), atMost_(atMost), news_(news) {}
 
@@ -128,8 +133,10 @@ inline SocketWait writeDrained(StreamSocket& socket, Until until = {}, std::size
 /// A wait for a connection that it begins itself.
 class HALYARD_API ConnectWait : public NetworkWait<void> {
   public:
+    /// By name.
     ConnectWait(TcpSocket& socket, std::string host, std::uint16_t port, Until until) noexcept
         : NetworkWait(until), socket_(socket), host_(std::move(host)), port_(port) {}
+    /// By address.
     ConnectWait(TcpSocket& socket, const HostAddress& address, std::uint16_t port, Until until) noexcept
         : NetworkWait(until), socket_(socket), address_(address), port_(port) {}
 
@@ -149,6 +156,7 @@ class HALYARD_API ConnectWait : public NetworkWait<void> {
 inline ConnectWait connectToHost(TcpSocket& socket, std::string host, std::uint16_t port, Until until = {}) noexcept {
     return {socket, std::move(host), port, until};
 }
+/// The same for an address.
 inline ConnectWait connectToHost(TcpSocket& socket, const HostAddress& address, std::uint16_t port,
                                  Until until = {}) noexcept {
     return {socket, address, port, until};
@@ -157,7 +165,7 @@ inline ConnectWait connectToHost(TcpSocket& socket, const HostAddress& address, 
 /// A wait for a client, whatever kind of socket it has.
 class HALYARD_API AcceptWait : public NetworkWait<StreamSocket*> {
   public:
-    AcceptWait(StreamServer& server, Until until) noexcept : NetworkWait(until), server_(server) {}
+    AcceptWait(StreamServer& server, Until until) noexcept : NetworkWait(until), server_(server) {} ///< Of this server.
 
   private:
     bool look() override;
@@ -173,6 +181,7 @@ class ClientWait final : public AcceptWait {
 
   public:
     using AcceptWait::AcceptWait;
+    /// The client, as what the server makes of one.
     Awaited<Socket*> await_resume() {
         const Awaited<StreamSocket*> client = AcceptWait::await_resume();
         if (!client)

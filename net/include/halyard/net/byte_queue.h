@@ -22,12 +22,13 @@ namespace halyard {
 class HALYARD_API ByteQueue {
   public:
     ByteQueue() noexcept = default;
-    ByteQueue(ByteQueue&& other) noexcept;
-    ByteQueue& operator=(ByteQueue&& other) noexcept;
+    ByteQueue(ByteQueue&& other) noexcept;            ///< The other is empty then.
+    ByteQueue& operator=(ByteQueue&& other) noexcept; ///< The same.
     ~ByteQueue() { clear(); }
 
-    std::size_t size() const noexcept { return size_; }
-    bool empty() const noexcept { return size_ == 0; }
+    std::size_t size() const noexcept { return size_; } ///< How many bytes there are.
+    bool empty() const noexcept { return size_ == 0; }  ///< There are none.
+    /// Throws them away.
     void clear() noexcept {
         if (head_ == nullptr)
             return;
@@ -37,6 +38,7 @@ class HALYARD_API ByteQueue {
             freeOnly();
     }
 
+    /// Copies them to the end.
     void append(std::string_view bytes) {
         if (bytes.empty())
             return;
@@ -58,6 +60,7 @@ class HALYARD_API ByteQueue {
         Segment& tail = newTail(take());
         return {reinterpret_cast<std::byte*>(tail.data), wholeSegment};
     }
+    /// So many bytes were put into what reserve() gave.
     void commit(std::size_t used) noexcept {
         tail_->end += used;
         size_ += used;
@@ -87,8 +90,9 @@ class HALYARD_API ByteQueue {
         clear();
         return all;
     }
-    std::size_t take(std::span<std::byte> into) noexcept;
-    std::string take(std::size_t atMost);
+    std::size_t take(std::span<std::byte> into) noexcept; ///< Takes as many as there is room for: how many.
+    std::string take(std::size_t atMost);                 ///< Takes so many, or what there is.
+    /// Takes all.
     std::string takeAll() {
         return head_ != nullptr && head_ == tail_ && head_->capacity != 0 ? takeOnlyPiece() : takeAllPieces();
     }

@@ -32,7 +32,7 @@ class StreamSocket;
 /// @since 0.1
 class HALYARD_API Drain : public Object {
   public:
-    explicit Drain(Object* parent = nullptr);
+    explicit Drain(Object* parent = nullptr); ///< Nothing is drained yet.
 
     /// A server that start() is to stop. It may die before.
     void add(StreamServer& server);
@@ -42,7 +42,7 @@ class HALYARD_API Drain : public Object {
     void waitFor(Object& object);
 
     std::size_t connections() const noexcept { return connections_.size(); } ///< That have not ended.
-    bool isStarted() const noexcept { return started_; }
+    bool isStarted() const noexcept { return started_; }                     ///< start() was called.
 
     /// Accepts who waits in the kernel's backlogs already (for them the connection stands, closing would reset it),
     /// closes the servers, emits `started`, and waits for the connections. Those that are there after `grace` are

@@ -22,14 +22,16 @@ namespace halyard {
 /// Thread-safe: a value.
 /// @since 0.1
 struct Endpoint {
-    HostAddress address;
+    HostAddress address;    ///< Whose port it is.
     std::uint16_t port = 0; ///< In host byte order.
 
     /// The text that parseEndpoint() reads back as the same value, "*:80" for HostAddress::Any; "" if the address is
     /// null.
     [[nodiscard]] HALYARD_API std::string toString() const;
 
+    /// @details Whether both parts are.
     friend constexpr bool operator==(const Endpoint&, const Endpoint&) noexcept = default;
+    /// @details By address, then by port.
     friend constexpr std::strong_ordering operator<=>(const Endpoint&, const Endpoint&) noexcept = default;
 };
 

@@ -35,7 +35,7 @@ class HALYARD_API Forwarder : public Object {
 
     /// How many bytes were received from the first side and given to the second, and the other way round.
     std::uint64_t bytesForward() const noexcept { return one_.passed; }
-    std::uint64_t bytesBackward() const noexcept { return other_.passed; }
+    std::uint64_t bytesBackward() const noexcept { return other_.passed; } ///< As bytesForward(), the other way.
 
     /// Both connections have ended. Once; a slot may do anything.
     Signal<> finished{this};

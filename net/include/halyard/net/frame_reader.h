@@ -34,7 +34,7 @@ class HALYARD_API FrameReader {
     /// What stands before the next `delimiter`, which is taken too; nothing while there is none.
     std::optional<std::string> readUntil(std::string_view delimiter);
 
-    /// As readUntil("\n"), and without a '\r' at the end.
+    /// As readUntil() with `"\n"`, and without a `\r` at the end.
     std::optional<std::string> readLine();
 
     /// The frame that was asked for last is longer than it may be. Nothing is read any more until reset().

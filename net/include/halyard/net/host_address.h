@@ -25,8 +25,8 @@ namespace halyard {
 ///         std::puts(peer.toString().c_str());
 ///     server.listen(halyard::HostAddress::LocalHost, 8080);
 ///
-/// An IPv4 address and its IPv4-mapped IPv6 form (::ffff:a.b.c.d, RFC 4291 section 2.5.5.2) are different
-/// values; toIPv4() turns either into the same number. The questions that begin with `is` judge a mapped
+/// An IPv4 address and its IPv4-mapped IPv6 form ("::ffff:a.b.c.d", RFC 4291 section 2.5.5.2) are
+/// different values; toIPv4() turns either into the same number. The questions that begin with `is` judge a mapped
 /// address by the IPv4 address inside it, except isInSubnet(), which never crosses families.
 ///
 /// Thread-safe: a value.
@@ -90,7 +90,7 @@ class HALYARD_API HostAddress {
     [[nodiscard]] static std::optional<std::pair<HostAddress, int>> parseSubnet(std::string_view text);
 
     /// The canonical text, which parse() reads back as the same value: a dotted quad, or RFC 5952 for IPv6,
-    /// with mapped addresses as ::ffff:a.b.c.d. A scope follows as "%" and the interface's name, or its
+    /// with mapped addresses as "::ffff:a.b.c.d". A scope follows as "%" and the interface's name, or its
     /// number if no interface has it. The null address gives "", and HostAddress::Any, which no text stands
     /// for, "0.0.0.0".
     [[nodiscard]] std::string toString() const;
@@ -144,10 +144,10 @@ class HALYARD_API HostAddress {
     /// other family.
     [[nodiscard]] static std::uint16_t portOf(const sockaddr* address) noexcept;
 
-    /// Equal in family, address and scope: Any, AnyIPv4 and AnyIPv6 differ from each other.
+    /// @details Equal in family, address and scope: Any, AnyIPv4 and AnyIPv6 differ from each other.
     friend constexpr bool operator==(const HostAddress&, const HostAddress&) noexcept = default;
 
-    /// Orders by family (null, IPv4, IPv6, Any), then by number, then by scope.
+    /// @details Orders by family (null, IPv4, IPv6, Any), then by number, then by scope.
     friend constexpr std::strong_ordering operator<=>(const HostAddress&, const HostAddress&) noexcept = default;
 
   private:
@@ -199,5 +199,6 @@ constexpr HostAddress::HostAddress(Special special) noexcept {
 /// Hashes what operator== compares.
 template <>
 struct std::hash<halyard::HostAddress> {
+    /// Equal addresses have equal ones.
     HALYARD_API std::size_t operator()(const halyard::HostAddress& address) const noexcept;
 };

@@ -20,9 +20,9 @@ class HostQuery;
 
 /// What is known about the name of a host: its addresses, or why there are none.
 struct HostAnswer {
-    std::vector<HostAddress> addresses; ///< In the order in which to try them; none twice.
-    SocketError error = SocketError::None;
-    std::string cause; ///< What went wrong, for people; to stand after "cannot find the host: ".
+    std::vector<HostAddress> addresses;    ///< In the order in which to try them; none twice.
+    SocketError error = SocketError::None; ///< None where there are addresses.
+    std::string cause;                     ///< What went wrong, for people; to stand after "cannot find the host: ".
 };
 
 /// Finds the addresses of a host by its name, without blocking.
@@ -50,7 +50,7 @@ class HALYARD_API HostLookup : public Object, private Dispatchable {
     /// Answers for a name, on a thread of the library; several at once. It may block.
     using Resolver = std::function<HostAnswer(const std::string& name)>;
 
-    explicit HostLookup(Object* parent = nullptr);
+    explicit HostLookup(Object* parent = nullptr); ///< It looks for nothing yet.
 
     /// Ends a lookup under way. Emits nothing but destroyed.
     ~HostLookup() override;
@@ -62,7 +62,7 @@ class HALYARD_API HostLookup : public Object, private Dispatchable {
     /// Ends a lookup under way, of which nothing will be heard; harmless when there is none.
     void abort();
 
-    bool isRunning() const noexcept { return state_ == State::Running; }
+    bool isRunning() const noexcept { return state_ == State::Running; }   ///< An answer is still to come.
     bool isFinished() const noexcept { return state_ == State::Finished; } ///< Not after abort().
 
     const std::string& name() const noexcept { return name_; } ///< As it was given to start().

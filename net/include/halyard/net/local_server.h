@@ -28,7 +28,7 @@ namespace halyard {
 /// @since 0.1
 class HALYARD_API LocalServer : public StreamServer {
   public:
-    explicit LocalServer(Object* parent = nullptr);
+    explicit LocalServer(Object* parent = nullptr); ///< It does not listen yet.
 
     /// Closes, and deletes its children: the connections it gave out too, unless they were given another parent.
     ~LocalServer() override;

@@ -22,7 +22,7 @@ namespace halyard {
 /// @since 0.1
 class HALYARD_API LocalSocket : public StreamSocket {
   public:
-    explicit LocalSocket(Object* parent = nullptr);
+    explicit LocalSocket(Object* parent = nullptr); ///< Unconnected.
 
     /// Starts to connect to the server that listens at this name, see LocalServer::listen(): connected or errorOccurred
     /// comes later, from the loop or in a wait. While the server's backlog is full it goes on trying: see
@@ -39,9 +39,9 @@ class HALYARD_API LocalSocket : public StreamSocket {
 
     /// Who made the other end.
     struct Credentials {
-        pid_t process = 0;
-        uid_t user = 0;
-        gid_t group = 0;
+        pid_t process = 0; ///< Its number, as of the connecting.
+        uid_t user = 0;    ///< Its effective user.
+        gid_t group = 0;   ///< Its effective group.
     };
     /// As the kernel noted it when the connection was made: for an accepted one who connected, else who listens
     /// (SO_PEERCRED, unix(7)). The process may have ended since. Nothing without a connection.

@@ -16,13 +16,14 @@ struct NetworkProxy;
 /// What a ProxySelector is asked.
 /// @since 0.1
 struct ProxyQuery {
+    /// What the proxy shall do.
     enum class Kind : std::uint8_t {
         Connect, ///< by which way to connect to the host and port
         Listen,  ///< by which way to listen at the address and port
     };
-    Kind kind = Kind::Connect;
-    std::string host; ///< A name or the text of an address.
-    std::uint16_t port = 0;
+    Kind kind = Kind::Connect; ///< Which of them.
+    std::string host;          ///< A name or the text of an address.
+    std::uint16_t port = 0;    ///< The port to connect to, or to listen at.
 };
 
 /// Says by which proxies a connection or a listener may go, the one to be preferred first. The first that can do it is
@@ -44,6 +45,7 @@ using ProxySelector = std::function<std::vector<NetworkProxy>(const ProxyQuery& 
 /// asks for them; they are sent in the clear. Neither is ever in a log line or an error.
 /// @since 0.1
 struct HALYARD_API NetworkProxy {
+    /// How it is spoken to.
     enum class Type : std::uint8_t {
         Default, ///< the application's proxy, where there is one
         None,    ///< directly
@@ -52,11 +54,11 @@ struct HALYARD_API NetworkProxy {
     };
     using enum Type;
 
-    Type type = Type::Default;
-    std::string host;
-    std::uint16_t port = 0;
-    std::string user;
-    std::string password;
+    Type type = Type::Default; ///< Default: the application's.
+    std::string host;          ///< Its name, or its address as text.
+    std::uint16_t port = 0;    ///< Where it listens.
+    std::string user;          ///< Empty: without authentication.
+    std::string password;      ///< Sent in the clear, when the proxy asks.
 
     /// Reads "socks5://user:password@host:port" (or "socks5h://", which is the same here) and "http://...": what cannot
     /// stand in a URL is written as %XX (RFC 3986). Without a port it is 1080 for SOCKS and 3128 for HTTP; without
@@ -84,6 +86,7 @@ struct HALYARD_API NetworkProxy {
     /// Thread-safe as long as nobody changes the environment.
     [[nodiscard]] static ProxySelector fromEnvironment();
 
+    /// @details Whether all parts are.
     friend bool operator==(const NetworkProxy&, const NetworkProxy&) = default;
 };
 

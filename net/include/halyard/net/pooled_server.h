@@ -24,7 +24,7 @@ namespace halyard {
 /// is gone, clients are turned away with a logged sentence.
 class HALYARD_API PooledServer : public TcpServer {
   public:
-    using Handler = std::function<void(TcpSocket*)>;
+    using Handler = std::function<void(TcpSocket*)>; ///< Gets each connection, on the worker's thread.
 
     /// Calls `handler` for each connection on the thread of its socket: on several threads at once, and also once the
     /// server is gone.

@@ -17,7 +17,7 @@ struct ProxyHeader {
     /// Who connected to the balancer, and where; null where the balancer speaks for itself (a health check: LOCAL) or
     /// does not say (UNKNOWN, or neither IPv4 nor IPv6): then the connection's own addresses hold.
     Endpoint source;
-    Endpoint destination;
+    Endpoint destination;   ///< Where the client connected to; null where the header does not say.
     std::string extensions; ///< Version 2's TLV vectors, as they came.
 
     /// The value of the first extension of this type (2 is the host name that the client asked for, 5 a unique id);
@@ -41,6 +41,7 @@ struct ProxyHeader {
 /// @since 0.1
 class HALYARD_API ProxyHeaderParser {
   public:
+    /// Whether more is needed.
     enum class State : std::uint8_t { Incomplete, Complete, Invalid };
 
     /// A header of version 2 that is longer than `maxLength` is invalid; one of version 1 has at most 107 bytes.
@@ -50,7 +51,7 @@ class HALYARD_API ProxyHeaderParser {
     /// none.
     std::size_t consume(std::string_view bytes);
 
-    [[nodiscard]] State state() const noexcept { return state_; }
+    [[nodiscard]] State state() const noexcept { return state_; }                ///< After all that was given to it.
     [[nodiscard]] const ProxyHeader& header() const noexcept { return header_; } ///< Once Complete.
     [[nodiscard]] std::string_view error() const noexcept { return error_; } ///< What is Invalid about it, for people.
 

@@ -31,7 +31,7 @@ namespace halyard {
 /// @since 0.1
 class HALYARD_API ProxyProtocolServer : public TcpServer {
   public:
-    explicit ProxyProtocolServer(Object* parent = nullptr);
+    explicit ProxyProtocolServer(Object* parent = nullptr); ///< It trusts nobody yet.
     ~ProxyProtocolServer() override;
 
     /// Trusts the balancers in this network too: the first `length` bits count. Nobody is trusted until this is called.
@@ -42,11 +42,12 @@ class HALYARD_API ProxyProtocolServer : public TcpServer {
     /// For a header that has not come within this time the connection is closed: 5 s until this is called. For the next
     /// connections.
     void setHeaderTimeout(std::chrono::milliseconds limit) noexcept { headerTimeout_ = limit; }
+    /// How long a balancer may take for the header.
     std::chrono::milliseconds headerTimeout() const noexcept { return headerTimeout_; }
 
     /// How many connections may owe their header at a time; further ones are turned away. 1024 until this is called.
     void setMaxAwaitedHeaders(std::size_t count) noexcept { maxAwaited_ = count; }
-    std::size_t awaitedHeaders() const noexcept { return awaited_; }
+    std::size_t awaitedHeaders() const noexcept { return awaited_; } ///< How many connections have not sent theirs yet.
 
     /// A client was accepted whose header is awaited. The object lives until that has come, or the client has been
     /// turned away: see Drain. A slot may do anything but delete it.

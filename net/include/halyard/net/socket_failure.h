@@ -10,6 +10,7 @@ namespace halyard {
 /// What went wrong with a socket last, small enough to be kept in each of them: the sentence is made when somebody
 /// asks for it.
 struct SocketFailure {
+    /// The operation that failed.
     enum class What : std::uint8_t {
         Nothing,
         Lookup,          ///< the host was not found
@@ -37,9 +38,9 @@ struct SocketFailure {
     /// or the peer and what is wrong for Proxy.
     std::string sentence(const std::string& who) const;
 
-    int cause = 0; ///< errno
-    SocketError error = SocketError::None;
-    What what = What::Nothing;
+    int cause = 0;                         ///< errno
+    SocketError error = SocketError::None; ///< What the socket's error() says.
+    What what = What::Nothing;             ///< The operation.
 };
 
 } // namespace halyard

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <type_traits>
 
+/// @file
 /// What sockets and servers speak of: their states, their errors and their options.
 ///
 ///     socket.errorOccurred.connect([&](halyard::SocketError error) {

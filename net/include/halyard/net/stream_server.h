@@ -60,7 +60,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
 
     /// Stops listening, and deletes the connections that nobody has taken yet. Connections that were taken live on.
     void close();
-    bool isListening() const noexcept { return engine_ != nullptr; }
+    bool isListening() const noexcept { return engine_ != nullptr; } ///< Clients can connect.
 
     int socketDescriptor() const noexcept; ///< −1 while not listening.
     /// Takes over a listening stream socket, which becomes non-blocking and is closed by this object. False, and the
@@ -77,9 +77,9 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     /// How many connections may wait to be taken; at 0 or less none is accepted. It is neither a limit on open
     /// connections nor the kernel's backlog.
     void setMaxPendingConnections(int count);
-    int maxPendingConnections() const noexcept { return maxPending_; }
+    int maxPendingConnections() const noexcept { return maxPending_; } ///< See setMaxPendingConnections(); 30 at first.
 
-    virtual bool hasPendingConnections() const;
+    virtual bool hasPendingConnections() const; ///< nextPendingConnection() would give one.
     /// The connection that has waited longest, a child of the server; null where none waits. It starts reading now:
     /// no readyRead of it was lost. A client that has gone meanwhile is told of by the signals of its socket.
     virtual StreamSocket* nextPendingConnection();
@@ -95,12 +95,12 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     /// The kernel's queue of connections that were not accepted yet, for the next listen(): the system's maximum
     /// (SOMAXCONN) until this is called (listen(2)).
     void setListenBacklogSize(int size) noexcept { backlog_ = size; }
-    int listenBacklogSize() const noexcept { return backlog_; }
+    int listenBacklogSize() const noexcept { return backlog_; } ///< See setListenBacklogSize().
 
     /// Stops accepting, or goes on. Harmless while not listening.
     void pauseAccepting();
-    void resumeAccepting();
-    AcceptState acceptState() const;
+    void resumeAccepting();          ///< Ends a pause by the user, or by an error.
+    AcceptState acceptState() const; ///< Why it accepts nobody just now, if so.
 
     /// A connection was accepted and given to incomingConnection(), whether that queued it or not. A slot may do
     /// anything; take all that wait, because a queued slot is called for each but may come late.
@@ -110,7 +110,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     Signal<SocketError> acceptError{this};
 
   protected:
-    explicit StreamServer(Object* parent);
+    explicit StreamServer(Object* parent); ///< It does not listen yet.
 
     /// Called for each accepted connection with its descriptor, which is the callee's from here on. The servers make a
     /// socket of it and queue that; one's own may do what it likes.
@@ -131,9 +131,9 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     bool isFree(std::string_view call) const;
     /// The engine was asked to listen, and said so: 0 or errno. Begins; or sets the error, and gives false.
     bool start(std::unique_ptr<SocketEngine> engine, int result);
-    void setError(SocketError error, std::string text);
-    EngineClient& engineClient() noexcept { return *this; }
-    SocketEngine* engine() const noexcept { return engine_.get(); }
+    void setError(SocketError error, std::string text);             ///< What serverError() and errorString() say.
+    EngineClient& engineClient() noexcept { return *this; }         ///< Who is told by the engine.
+    SocketEngine* engine() const noexcept { return engine_.get(); } ///< Null while it does not listen.
 
     void leavingThread() override;
     void enteredThread() override; ///< Clients that come meanwhile wait in the kernel's backlog.

@@ -74,7 +74,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// is left to send that the kernel does not take.
     int releaseDescriptor();
 
-    SocketState state() const noexcept { return state_; }
+    SocketState state() const noexcept { return state_; } ///< Where the connection stands.
     /// Whether bytes may still come: there is a connection, or will be, and the peer has not ended its sending.
     bool isReceiving() const noexcept {
         return !hindered_.peerHasEnded && state_ != SocketState::Unconnected && state_ != SocketState::Bound;
@@ -84,23 +84,24 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     SocketError error() const noexcept { return failure_.error; }
     /// The same for people, with address and cause; "" where there is no error.
     std::string errorString() const;
-    bool isValid() const noexcept { return socketDescriptor() >= 0; }
+    bool isValid() const noexcept { return socketDescriptor() >= 0; } ///< There is a descriptor.
 
-    std::size_t bytesAvailable() const noexcept { return input_.size(); }
-    std::size_t bytesToWrite() const noexcept { return output_.size(); }
+    std::size_t bytesAvailable() const noexcept { return input_.size(); } ///< Received and not read.
+    std::size_t bytesToWrite() const noexcept { return output_.size(); }  ///< Written and not sent.
     /// Bytes that were written to this connection, or the last one, were thrown away before they were sent: it was
     /// aborted, or broke.
     bool hasLostOutput() const noexcept { return outputLost_; }
-    bool atEnd() const noexcept { return input_.empty(); }
-    bool canReadLine() const noexcept;
+    bool atEnd() const noexcept { return input_.empty(); } ///< There is nothing to read now.
+    bool canReadLine() const noexcept;                     ///< There is a `\n` among what can be read.
 
+    /// All that has come and was not read.
     std::string readAll() {
         std::string bytes = input_.takeAll();
         taken();
         return bytes;
     }
-    std::string read(std::size_t max);
-    /// A line with its '\n', or all that is there where no line is complete; at most `max` bytes (0: no limit).
+    std::string read(std::size_t max); ///< At most so many bytes; "" where there are none.
+    /// A line with its `\n`, or all that is there where no line is complete; at most `max` bytes (0: no limit).
     std::string readLine(std::size_t max = 0);
     /// How many bytes were read: 0 when there are none now, −1 when there will never be any again.
     std::ptrdiff_t read(std::span<std::byte> into);
@@ -143,12 +144,13 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// stalls. 0: no limit, until this is called. A connection that breaks is told of all the same; what the kernel
     /// still had of it is then received beyond the limit, so that nothing is lost.
     void setReadBufferSize(std::size_t bytes);
+    /// See setReadBufferSize().
     std::size_t readBufferSize() const noexcept { return inputLimit() != unlimited ? inputLimit() : 0; }
 
     /// Receives nothing, and emits no readyRead, until resumeReading(); the peer's sending stalls, its end is told of
     /// after that. For all connections of this socket.
     void pauseReading();
-    void resumeReading();
+    void resumeReading(); ///< What came meanwhile is told of in the next turn.
 
     /// When bytesToWrite(), without what sendFile() has queued, reaches `high`, writeBufferFull is emitted, and when it
     /// has fallen to `low`, writeBufferDrained. 0 for `high`: neither, until this is called.
@@ -161,11 +163,12 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// state stays Connected, and shutdownWrite() or disconnectFromHost() ends the connection. Off until this is
     /// called.
     void setAllowHalfOpen(bool allow) noexcept { allowHalfOpen_ = allow; }
-    bool allowHalfOpen() const noexcept { return allowHalfOpen_; }
+    bool allowHalfOpen() const noexcept { return allowHalfOpen_; } ///< See setAllowHalfOpen().
     /// Ends this side's sending when what was written has been sent: the peer sees the end, and may go on sending.
     /// Where the peer has ended its side already, that is the end of the connection. Nothing can be written any more.
     void shutdownWrite();
 
+    /// @{
     /// How long a connecting may take; the peer may be silent while it is read from; it may take nothing of what waits
     /// to be sent; it may take for the rest after the socket was closed. 0: as long as it likes, until these are
     /// called; for closing 30 seconds. When the time is over: errorOccurred(SocketTimeout), and the connection is
@@ -175,7 +178,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void setReadTimeout(std::chrono::milliseconds limit);
     void setWriteTimeout(std::chrono::milliseconds limit);
     void setClosingTimeout(std::chrono::milliseconds limit);
+    /// @}
 
+    /// @{
     /// Wait, without an event loop and with nothing else of the application running but this socket's direct slots,
     /// for at most `msec` milliseconds: a negative time waits for ever, 0 only looks. Legal in any slot and thread.
     /// When the time is over: false, error SocketTimeout, errorOccurred, and the connection goes on; but a connecting
@@ -188,6 +193,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool waitForReadyRead(int msec = 30000);
     bool waitForBytesWritten(int msec = 30000);
     bool waitForDisconnected(int msec = 30000);
+    /// @}
 
     Signal<> connected{this};    ///< The connection stands; state() is Connected.
     Signal<> disconnected{this}; ///< It has ended: the last signal of a connection. The peer's address is there.
@@ -196,17 +202,19 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     Signal<> readChannelFinished{this};      ///< Nothing will come any more.
     Signal<> writeBufferFull{this};          ///< See setWriteBufferWatermarks().
     Signal<> writeBufferDrained{this};       ///< After writeBufferFull, and after bytesWritten for what has left.
-    Signal<SocketState> stateChanged{this};
+    Signal<SocketState> stateChanged{this};  ///< With the new state; state() says the same.
     /// Something failed: errorString() says what. For a failed connecting it comes after stateChanged(Unconnected).
     Signal<SocketError> errorOccurred{this};
 
   protected:
-    using Failure = SocketFailure;
+    using Failure = SocketFailure; ///< For derived classes, as what follows.
 
     /// Asked after every emission: whether the socket is there and still about the same connection.
     class Still {
       public:
+        /// Of its connection of now.
         explicit Still(StreamSocket& socket) noexcept : self_(&socket), connection_(socket.connection_) {}
+        /// It is there, and about that connection.
         explicit operator bool() const noexcept { return self_ && self_->connection_ == connection_; }
 
       private:
@@ -214,7 +222,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
         std::uint32_t connection_;
     };
 
-    explicit StreamSocket(Object* parent);
+    explicit StreamSocket(Object* parent); ///< Unconnected.
 
     void leavingThread() override;
     void enteredThread() override; ///< With all that it has received and has still to send.
@@ -229,22 +237,26 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     /// Whether the socket is unconnected, or bound where that will do; else the call is refused, with errorOccurred.
     bool isFree(std::string_view call, bool boundWillDo);
+    /// @{
     /// Forgets the connection before, and makes the engine of the next, or takes this one; a bound one stays.
     void begin();
     void begin(std::unique_ptr<SocketEngine> engine);
+    /// @}
     /// The engine was asked to connect, and said so: 0, EINPROGRESS or what failed. The loop tells of it.
     void connecting(int result);
+    /// The state is Unconnected then, and errorOccurred tells why.
     void failConnecting(Failure::What what, SocketError error, int cause);
     void beginAccepted(int descriptor); ///< Suspended: nobody could hear its readyRead yet.
-    void suspendReading();
-    void startReading();
-    void setState(SocketState state);
+    void suspendReading();              ///< For a pending connection: nobody hears it yet.
+    void startReading();                ///< It was taken: readyRead comes in the next turn.
+    void setState(SocketState state);   ///< Emits stateChanged where it is another one.
+    /// What error() and errorString() say.
     void setFailure(Failure::What what, SocketError error, int cause = 0) noexcept { failure_ = {cause, error, what}; }
     void fail(Failure::What what, SocketError error, int cause = 0); ///< As setFailure(), and tells of it.
 
-    EngineClient& engineClient() noexcept { return *this; }
-    SocketEngine* engine() const noexcept { return engine_.get(); }
-    bool hasPeer() const noexcept;
+    EngineClient& engineClient() noexcept { return *this; }         ///< Who is told by the engine.
+    SocketEngine* engine() const noexcept { return engine_.get(); } ///< Null where there is no descriptor.
+    bool hasPeer() const noexcept;                                  ///< There is a connection, or was until just now.
 
   private:
     friend class Forwarder;

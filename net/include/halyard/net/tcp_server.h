@@ -27,7 +27,7 @@ namespace halyard {
 /// Everything about accepting, pausing, waiting and errors stands in StreamServer; here is what is of the Internet.
 class HALYARD_API TcpServer : public StreamServer {
   public:
-    explicit TcpServer(Object* parent = nullptr);
+    explicit TcpServer(Object* parent = nullptr); ///< It does not listen yet.
 
     /// Closes, and deletes its children: the connections it gave out too, unless they were given another parent.
     ~TcpServer() override;
@@ -55,14 +55,14 @@ class HALYARD_API TcpServer : public StreamServer {
     /// How long a proxy may take until it listens, from the next listen() on: 5 seconds until this is called; after
     /// that listen() fails with ProxyConnectionTimeout.
     void setProxyTimeout(std::chrono::milliseconds limit) noexcept { proxyTimeout_ = limit; }
-    std::chrono::milliseconds proxyTimeout() const noexcept { return proxyTimeout_; }
+    std::chrono::milliseconds proxyTimeout() const noexcept { return proxyTimeout_; } ///< See setProxyTimeout().
 
     /// Whether a proxy that has accepted a client is asked to listen for another one, from the next listen() on; off
     /// until this is called. Meanwhile the server is listening, with a null address and port 0, and nobody can come;
     /// when it can be reached again, most often at another port, rebound is emitted. Where the proxy cannot be asked,
     /// acceptError comes as for a lack of descriptors: once, and it is tried again by itself.
     void setRebind(bool rebind) noexcept { rebind_ = rebind; }
-    bool rebinds() const noexcept { return rebind_; }
+    bool rebinds() const noexcept { return rebind_; } ///< See setRebind().
 
     /// Lets several servers listen at the same port and share its clients, from the next listen() on (socket(7)).
     void setReusePort(bool reuse) noexcept { reusePort_ = reuse; }

@@ -26,7 +26,7 @@ class SocketOptions;
 /// Everything about bytes, ends, waits and errors stands in StreamSocket; here is what is of the Internet.
 class HALYARD_API TcpSocket : public StreamSocket {
   public:
-    explicit TcpSocket(Object* parent = nullptr);
+    explicit TcpSocket(Object* parent = nullptr); ///< Unconnected.
     ~TcpSocket() override;
 
     /// Starts to connect: connected or errorOccurred comes later, from the loop or in a wait. Refused unless the
@@ -45,6 +45,7 @@ class HALYARD_API TcpSocket : public StreamSocket {
     /// How long an address may be silent before the next one is tried as well: 250 ms until this is called, and not
     /// less than 10 (RFC 8305 section 5). For the next connectToHost().
     void setConnectionAttemptDelay(std::chrono::milliseconds delay) noexcept { attemptDelay_ = delay; }
+    /// See setConnectionAttemptDelay().
     std::chrono::milliseconds connectionAttemptDelay() const noexcept { return attemptDelay_; }
 
     /// Gives the socket the address that it connects from; HostAddress::Any leaves it open which, port 0 takes any
@@ -72,9 +73,9 @@ class HALYARD_API TcpSocket : public StreamSocket {
     std::optional<int> socketOption(SocketOption option) const;
 
     HostAddress localAddress() const; ///< Null without a descriptor.
-    std::uint16_t localPort() const;
-    HostAddress peerAddress() const; ///< Null while not connected.
-    std::uint16_t peerPort() const;
+    std::uint16_t localPort() const;  ///< 0 where there is none.
+    HostAddress peerAddress() const;  ///< Null while not connected.
+    std::uint16_t peerPort() const;   ///< 0 where there is none.
     /// What connectToHost() was given, as text; "" for a connection that was accepted or adopted. It stays after the
     /// end.
     std::string peerName() const { return peerName_; }

@@ -23,13 +23,15 @@ class SocketEngine;
 class HALYARD_API WriteQueue {
   public:
     WriteQueue() noexcept = default;
-    WriteQueue(WriteQueue&&) noexcept = default;
-    WriteQueue& operator=(WriteQueue&&) noexcept = default;
+    WriteQueue(WriteQueue&&) noexcept = default;            ///< The other is empty then.
+    WriteQueue& operator=(WriteQueue&&) noexcept = default; ///< The same.
     ~WriteQueue() = default;
 
+    /// How many bytes wait, those of files included.
     std::size_t size() const noexcept { return files_ == nullptr ? bytes_.size() : sizeWithFiles(); }
-    bool empty() const noexcept { return bytes_.empty() && files_ == nullptr; }
+    bool empty() const noexcept { return bytes_.empty() && files_ == nullptr; } ///< Nothing waits.
     std::size_t memory() const noexcept { return bytes_.size(); } ///< Of what is queued, what is kept in memory.
+    /// Throws all of it away.
     void clear() noexcept {
         bytes_.clear();
         files_.reset();
@@ -38,10 +40,10 @@ class HALYARD_API WriteQueue {
     /// All that waits, where that stands together in memory; else nothing.
     std::string_view onlyPiece() const noexcept { return files_ == nullptr ? bytes_.onlyPiece() : std::string_view(); }
 
-    void sentOnlyPiece() noexcept { bytes_.clear(); }
+    void sentOnlyPiece() noexcept { bytes_.clear(); }                 ///< All of it, where that was one piece.
     void sentPart(std::size_t bytes) noexcept { bytes_.skip(bytes); } ///< Of that piece.
 
-    void append(std::string_view bytes) { bytes_.append(bytes); }
+    void append(std::string_view bytes) { bytes_.append(bytes); }       ///< Copies them to the end.
     void adopt(std::string&& bytes) { bytes_.adopt(std::move(bytes)); } ///< A long string is not copied.
     void append(ByteQueue&& bytes) { bytes_.append(std::move(bytes)); } ///< Many bytes are not copied.
     /// So many bytes of a file, which are read when their turn comes. The descriptor is the queue's from here on.

@@ -6,15 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Threads, as signals see them. Nothing here is for users of signals.
-///
-/// What a signal and its receivers are made of belongs to threads, and has no locks. There are two ways to it:
-///
-///  - Section: a thread looks at, or changes, what belongs to itself alone. A store, a load and a branch.
-///  - StoppedWorld: whatever concerns a second thread. No thread is in a Section as long as it lasts. A lock and a
-///    membarrier(2), which is what makes a Section cheap: the stopping thread pays for the ordering of both.
-///
-/// Neither runs code of a user: they end before a slot, a functor's destructor or a log sink is called.
+// Threads, as signals see them. Nothing here is for users of signals.
+//
+// What a signal and its receivers are made of belongs to threads, and has no locks. There are two ways to it:
+//
+//  - Section: a thread looks at, or changes, what belongs to itself alone. A store, a load and a branch.
+//  - StoppedWorld: whatever concerns a second thread. No thread is in a Section as long as it lasts. A lock and a
+//    membarrier(2), which is what makes a Section cheap: the stopping thread pays for the ordering of both.
+//
+// Neither runs code of a user: they end before a slot, a functor's destructor or a log sink is called.
 namespace halyard {
 
 class Executor;

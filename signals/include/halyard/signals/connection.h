@@ -24,9 +24,11 @@ enum class ConnectionType : std::uint8_t {
     Unique = 4,         ///< Refused where the same member function of the same receiver is connected already.
     SingleShot = 8,     ///< Ends right before its first call.
 };
+/// Adds a flag.
 constexpr ConnectionType operator|(ConnectionType a, ConnectionType b) noexcept {
     return static_cast<ConnectionType>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
+/// Whether it has that flag.
 constexpr bool operator&(ConnectionType type, ConnectionType flag) noexcept {
     return (static_cast<unsigned>(type) & static_cast<unsigned>(flag)) != 0;
 }
@@ -51,8 +53,9 @@ class HALYARD_API Connection {
     /// A blocked connection stays in its place and is not called. What was queued before is still delivered.
     /// Thread-safe.
     void setBlocked(bool blocked) noexcept;
-    bool isBlocked() const noexcept;
+    bool isBlocked() const noexcept; ///< Thread-safe.
 
+    /// @details Whether it is the same connection.
     friend bool operator==(const Connection&, const Connection&) noexcept = default;
 
   private:
@@ -67,9 +70,12 @@ class HALYARD_API Connection {
 class ScopedConnection {
   public:
     ScopedConnection() noexcept = default;
+    /// Takes it over.
     ScopedConnection(Connection connection) noexcept // NOLINT(google-explicit-constructor): the common use
         : connection_(connection) {}
+    /// The other holds none then.
     ScopedConnection(ScopedConnection&& other) noexcept : connection_(other.release()) {}
+    /// The one that it held ends.
     ScopedConnection& operator=(ScopedConnection&& other) noexcept {
         Connection ended = std::exchange(connection_, other.release());
         ended.disconnect(); // last: the slot's destructor may look here
@@ -77,10 +83,10 @@ class ScopedConnection {
     }
     ~ScopedConnection() { connection_.disconnect(); }
 
-    bool disconnect() noexcept { return connection_.disconnect(); }
-    bool isConnected() const noexcept { return connection_.isConnected(); }
-    void setBlocked(bool blocked) noexcept { connection_.setBlocked(blocked); }
-    bool isBlocked() const noexcept { return connection_.isBlocked(); }
+    bool disconnect() noexcept { return connection_.disconnect(); }             ///< As Connection::disconnect().
+    bool isConnected() const noexcept { return connection_.isConnected(); }     ///< As Connection::isConnected().
+    void setBlocked(bool blocked) noexcept { connection_.setBlocked(blocked); } ///< As Connection::setBlocked().
+    bool isBlocked() const noexcept { return connection_.isBlocked(); }         ///< As Connection::isBlocked().
 
     /// Lets go of the connection, which lives on; gives its plain handle back.
     [[nodiscard]] Connection release() noexcept { return std::exchange(connection_, Connection()); }

@@ -18,7 +18,7 @@ class HALYARD_API Runnable : public detail::Pooled {
     Runnable& operator=(const Runnable&) = delete;
     virtual ~Runnable() = default;
 
-    virtual void run() = 0;
+    virtual void run() = 0; ///< On the executor's thread, once.
 
     /// Whose slot it calls, and with whom it moves to another thread; null where it is nobody's, or that is gone.
     virtual const Tracked* receiver() const noexcept { return nullptr; }

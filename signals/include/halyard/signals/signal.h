@@ -27,6 +27,7 @@ class HALYARD_API SignalBase {
     /// Thread-safe.
     std::size_t connectionCount() const noexcept { return isConnected() ? countConnections() : 0; }
 
+    /// @cond
   protected:
     explicit SignalBase(Tracked* owner) noexcept : word_(reinterpret_cast<std::uintptr_t>(owner)) {}
     /// Another thread that ends the last connection looks at the signal no more once the word says so.
@@ -53,6 +54,7 @@ class HALYARD_API SignalBase {
     Connection attachTo(Tracked* receiver, detail::SlotBlank& slot, ConnectionType type);
     Connection attachRelay(SignalBase& next, detail::SlotBlank& slot);
     std::size_t disconnectSlot(const Tracked* receiver, const detail::SlotBlank& slot) noexcept;
+    /// @endcond
 
   private:
     friend class Connection;
@@ -180,6 +182,7 @@ class Signal : public SignalBase {
         return attachTo(context, maker, type);
     }
 
+    /// Refused by the compiler, with a sentence that says why.
     template <class Context, detail::NotMemberFunction F>
     requires(!std::is_convertible_v<Context*, Tracked*>) Connection
         connect(Context*, F&&, ConnectionType = ConnectionType::Auto) {

@@ -75,10 +75,12 @@ class HALYARD_API Tracked {
     /// where the thread has no executor that takes it.
     static std::unique_ptr<Runnable> moveTo(detail::Affinity& thread, std::span<Tracked* const> objects,
                                             std::unique_ptr<Runnable> first) noexcept;
+    /// Of the thread that it lives on.
     detail::Affinity& affinity() const noexcept { return *affinity_.load(std::memory_order_relaxed); }
 
     /// While true, no signal that this object owns reaches any slot.
     bool signalsAreBlocked() const noexcept { return signalsBlocked_.load(std::memory_order_relaxed); }
+    /// See signalsAreBlocked().
     void setSignalsBlocked(bool blocked) noexcept { signalsBlocked_.store(blocked, std::memory_order_relaxed); }
 
   private:
