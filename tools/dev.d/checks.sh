@@ -28,7 +28,7 @@ needs_of_check() {
     esac
 }
 
-readonly AREAS=(signals core net adapters tools examples)
+readonly AREAS=(signals core net adapters testing tools examples)
 
 check_format() {
     find "${AREAS[@]}" tests \( -name '*.h' -o -name '*.cpp' \) -print0 |
