@@ -58,6 +58,7 @@ std::ptrdiff_t StreamSocket::writeThrough(std::string_view data) {
         unreported_ += data.size();
     } else if (sent < 0 && sent != -EAGAIN) {
         cause_ = static_cast<int>(-sent); // what the peer sent before it broke the connection is told first
+        outputLost_ = true;
     } else {
         const auto taken = static_cast<std::size_t>(std::max<std::ptrdiff_t>(sent, 0));
         unreported_ += taken;

@@ -1,3 +1,4 @@
+#include "both_ways.h"
 #include "socket_trace.h"
 #include "tcp_pair.h"
 #include <plain_socket.h>
@@ -196,6 +197,26 @@ TEST_CASE("a file is sent by a socket that is closed, by one that is deleted, an
             CHECK(pair.near->waitForBytesWritten(5000));
         REQUIRE(pumpUntil([&] { return got.size() == content.size(); }));
         CHECK(got == content);
+    }
+}
+
+TEST_CASE("what is written to a connection that has broken is lost output, from outside and in a slot") {
+    for (const bool inSlot : {false, true}) {
+        CAPTURE(inSlot);
+        PlainSocket listener = PlainSocket::listening();
+        TcpSocket socket;
+        socket.connectToHost(HostAddress::LocalHost, listener.port());
+        REQUIRE(socket.waitForConnected(msecOfPatience()));
+        PlainSocket peer = listener.accept();
+        peer.reset();
+        std::ptrdiff_t taken = 0;
+        const auto write = [&] { taken = socket.write("too late"); };
+        if (inSlot)
+            EventLoop::current()->post(write);
+        else
+            write();
+        REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+        CHECK(socket.hasLostOutput() == (taken == 8));
     }
 }
 
