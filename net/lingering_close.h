@@ -6,34 +6,41 @@
 #include <halyard/net/write_queue.h>
 
 #include <chrono>
+#include <cstdint>
 #include <list>
 #include <memory>
 
 namespace halyard {
 
-/// What is left of a socket that was deleted before everything it had been given to send was sent. It belongs to the
-/// thread, and lives until all has gone, the connection has broken or the closing timeout is over.
+/// What is left of a socket that was deleted before everything it had been given to send was sent, or that ended while
+/// its peer was still sending. It belongs to the thread, and lives until all has gone and the peer has been heard out,
+/// the connection has broken or the closing timeout is over.
 class LingeringClose final : private EngineClient, private Deadline {
   public:
+    /// What it is about: each is followed by the next.
+    enum class Stage : std::uint8_t { Connecting, Sending, HearingOut };
+
     /// Sends what the kernel takes now; the rest later, where there is one. `limit` 0: as long as it takes.
-    static void begin(std::unique_ptr<SocketEngine> engine, WriteQueue output, bool isConnecting,
+    static void begin(std::unique_ptr<SocketEngine> engine, WriteQueue output, Stage stage,
                       std::chrono::milliseconds limit);
 
-    LingeringClose(std::unique_ptr<SocketEngine> engine, WriteQueue output, bool isConnecting) noexcept;
+    LingeringClose(std::unique_ptr<SocketEngine> engine, WriteQueue output, Stage stage) noexcept;
     ~LingeringClose() override = default;
 
   private:
     static std::list<LingeringClose>& ofThisThread();
+    static void lookAtOldest();
 
     void engineReady(std::uint32_t ready) override;
     void dispatch() override;
     bool isDone();
+    int observe();
     void remove();
 
     std::unique_ptr<SocketEngine> engine_;
     WriteQueue output_;
     std::list<LingeringClose>::iterator place_;
-    bool isConnecting_;
+    Stage stage_;
 };
 
 } // namespace halyard

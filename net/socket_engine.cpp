@@ -22,12 +22,31 @@ std::ptrdiff_t SocketEngine::receiveInto(int) noexcept { return -EOPNOTSUPP; }
 
 std::ptrdiff_t SocketEngine::sendFrom(int, std::size_t) noexcept { return -EOPNOTSUPP; }
 
-void SocketEngine::closeOverInput() noexcept {
+/// What receiving said last; positive where there may be more.
+std::ptrdiff_t SocketEngine::discardInput(bool& found) noexcept {
     std::array<std::byte, 16 * 1024> unwanted;
-    // A peer that never stops sending is not waited for.
-    for (int rounds = 0; rounds != 16 && receive(unwanted) > 0; ++rounds) {
+    std::ptrdiff_t received = 0;
+    // Others have their turn, however much a peer sends.
+    for (int rounds = 0; rounds != 16 && (received = receive(unwanted)) > 0; ++rounds)
+        found = true;
+    return received;
+}
+
+bool SocketEngine::closeOverInput() noexcept {
+    bool found = false;
+    const std::ptrdiff_t last = discardInput(found);
+    if (found && (last > 0 || last == -EAGAIN)) {
+        shutdownSend();
+        return false;
     }
     close(false);
+    return true;
+}
+
+bool SocketEngine::hasHeardOut() noexcept {
+    bool found = false;
+    const std::ptrdiff_t last = discardInput(found);
+    return last <= 0 && last != -EAGAIN;
 }
 
 std::uint32_t SocketEngine::wait(std::uint32_t wanted, std::optional<Time> until, int* error) {

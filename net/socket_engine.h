@@ -75,9 +75,12 @@ class SocketEngine : public FdWatcher {
     virtual int release() noexcept = 0;
     /// Closes; `reset` tells the peer that its data was not wanted.
     virtual void close(bool reset) noexcept = 0;
-    /// Closes a connection so that the peer gets all that was sent: closing over unread input resets the connection,
-    /// and the peer could lose what it has not read yet (RFC 2525, section 2.17).
-    void closeOverInput() noexcept;
+    /// Closes a connection so that the peer gets all that was sent: closing over unread input, or before more comes,
+    /// resets the connection, and the peer could lose what it has not been sent yet (RFC 2525, section 2.17). False
+    /// where the peer is still sending: then it has to be heard out, and closed after that.
+    bool closeOverInput() noexcept;
+    /// Whether the peer has ended its side, or the connection has; what has come is thrown away.
+    bool hasHeardOut() noexcept;
 
     /// Works for another client from now on.
     void setClient(EngineClient& client) noexcept { client_ = &client; }
@@ -102,6 +105,7 @@ class SocketEngine : public FdWatcher {
     int plain_ = -1;
 
   private:
+    std::ptrdiff_t discardInput(bool& found) noexcept;
     void dispatch() override { client_->engineReady(takeReady()); }
     void slotReturned() override { client_->engineSlotReturned(); }
 

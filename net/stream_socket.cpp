@@ -24,11 +24,20 @@ StreamSocket::~StreamSocket() {
     if (engine_ == nullptr || state_ == SocketState::Bound || cause_ != 0)
         return;
     if (!output_.empty())
-        LingeringClose::begin(std::move(engine_), std::move(output_), isConnecting(),
-                              timeouts() != nullptr ? timeouts()->limit(SocketTimeouts::Closing)
-                                                    : SocketTimeouts::closingDefault);
-    else if (!isConnecting() && !hindered_.peerHasEnded)
-        engine_->closeOverInput();
+        linger();
+    else if (!isConnecting() && !hindered_.peerHasEnded && !engine_->closeOverInput())
+        linger();
+}
+
+/// The connection goes on without the socket, to its end.
+void StreamSocket::linger() {
+    using enum LingeringClose::Stage;
+    LingeringClose::begin(std::move(engine_), std::move(output_),
+                          isConnecting()     ? Connecting
+                          : !output_.empty() ? Sending
+                                             : HearingOut,
+                          timeouts() != nullptr ? timeouts()->limit(SocketTimeouts::Closing)
+                                                : SocketTimeouts::closingDefault);
 }
 
 // --- beginning ---
@@ -344,10 +353,10 @@ void StreamSocket::finish(Ending how) {
     }
     const bool wasConnected = before == SocketState::Connected || before == SocketState::Closing;
     const bool tellReadChannel = before != SocketState::Bound && !readFinished_;
-    if (wasConnected && how == Ending::Gentle && !hindered_.peerHasEnded)
-        engine_->closeOverInput();
-    else
+    if (!wasConnected || how != Ending::Gentle || hindered_.peerHasEnded)
         engine_->close(how == Ending::Reset);
+    else if (!engine_->closeOverInput())
+        linger();
     engine_.reset();
     discardOutput();
     hindered_.sendBlocked = hindered_.leaving = hindered_.full = tellFull_ = false;

@@ -1,7 +1,9 @@
+#include "far_ends.h"
 #include "socket_trace.h"
 #include "tcp_pair.h"
 #include <plain_socket.h>
 
+#include <halyard/core/clock.h>
 #include <halyard/core/event_loop.h>
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
@@ -15,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 using namespace halyard;
 using namespace halyard::test;
@@ -100,6 +103,63 @@ TEST_CASE("a deleted socket reads away what it did not want, so that its last wo
     connection.socket->write("last words");
     connection.socket.reset();
     CHECK(connection.peer.receive() == "last words");
+}
+
+TEST_CASE("a socket that ends while its peer is sending delivers what it was given, however much comes") {
+    const std::string answer(300'000, 'a');
+    for (const bool deleted : {false, true}) {
+        CAPTURE(deleted);
+        TcpPair pair;
+        std::string got;
+        pair.far->readyRead.connect([&] { got += pair.far->readAll(); });
+        pair.near->pauseReading();
+        pair.far->write(std::string(3'000'000, 'u'));
+        pair.near->write(answer);
+        pair.near->disconnectFromHost();
+        if (deleted)
+            pair.near.reset();
+        REQUIRE(pumpUntil([&] { return pair.far->state() == SocketState::Unconnected; }));
+        CHECK(got == answer);
+    }
+}
+
+TEST_CASE("whoever never stops sending is heard out no longer than the closing timeout") {
+    TcpPair pair;
+    pair.near->setClosingTimeout(40ms);
+    pair.near->pauseReading();
+    pair.far->setAllowHalfOpen(true);
+    const std::string more(50'000, 'u');
+    pair.far->bytesWritten.connect([&] { pair.far->write(more); });
+    for (int i = 0; i != 20; ++i)
+        pair.far->write(more);
+    pair.near->disconnectFromHost();
+    REQUIRE(pumpUntil([&] { return pair.far->state() == SocketState::Unconnected; }));
+    CHECK(pair.far->hasLostOutput());
+}
+
+TEST_CASE("where no loop runs, whoever is to be heard out no longer is forgotten when the next one ends") {
+    std::thread([] {
+        ManualClock clock;
+        const PlainSocket listener = PlainSocket::listening(64);
+        std::vector<PlainSocket> peers;
+        const auto end = [&] {
+            TcpSocket socket;
+            socket.connectToHost(HostAddress::LocalHost, listener.port());
+            CHECK(socket.waitForConnected(5000));
+            peers.push_back(listener.accept());
+            peers.back().send("are you there?");
+            CHECK(socket.waitForReadyRead(5000));
+            peers.back().send("hello?");
+            socket.disconnectFromHost();
+        };
+        end();
+        const auto before = openDescriptors();
+        for (int i = 0; i != 20; ++i) {
+            clock.skip(31s);
+            end();
+        }
+        CHECK(openDescriptors() <= before + 20 + 1); // the peers, and the last one
+    }).join();
 }
 
 TEST_CASE("a peer that never reads cannot hold a closing socket longer than its timeout") {

@@ -55,7 +55,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     /// Ends the connection when what was written has been sent: at once where nothing waits. While connecting, it
     /// ends it after that. The peer gets all of it; if it does not take it within the closing timeout, the rest is
-    /// thrown away: errorOccurred(SocketTimeout), and the connection is reset. Harmless on an unconnected socket.
+    /// thrown away: errorOccurred(SocketTimeout), and the connection is reset. A peer that is still sending then is
+    /// heard out by the thread's loop, as long, and nobody sees what comes: a reset could cost it what it has not been
+    /// sent yet. Harmless on an unconnected socket.
     void disconnectFromHost();
 
     /// As disconnectFromHost(), and throws away what has not been read.
@@ -315,6 +317,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void tellReadyRead();
     void peerEnded(int cause);
     void leave(Ending how);
+    void linger();
     void discardOutput() noexcept {
         outputLost_ = outputLost_ || !output_.empty();
         output_.clear();
