@@ -1,12 +1,12 @@
 #pragma once
 
 #include "deadline_heap.h"
+#include "poller.h"
 
 #include <halyard/core/clock.h>
 #include <halyard/core/deadline.h>
 #include <halyard/core/dispatchable.h>
 #include <halyard/core/fd_watcher.h>
-#include <halyard/core/spare_memory.h>
 #include <halyard/signals/executor.h>
 
 #include <uv.h>
@@ -33,8 +33,8 @@ class Thread;
 /// For an exception that cannot go on: says so in the log, and ends the program.
 [[noreturn]] void endProgram(const std::string& where, const std::exception_ptr& exception);
 
-/// What an EventLoop runs: one uv loop, and the lists of what there is to do. libuv's callbacks only put something
-/// on a list; dispatch() works the lists off on a frame of our own.
+/// What an EventLoop runs: a Poller, a uv loop beside it, and the lists of what there is to do. Poller and libuv's
+/// callbacks only put something on a list; dispatch() works the lists off on a frame of our own.
 class Dispatcher final : public Executor, public DispatchState {
   public:
     using Clock = Deadline::Clock;
@@ -75,6 +75,10 @@ class Dispatcher final : public Executor, public DispatchState {
     bool isHosted() const noexcept { return hosted_; }
     bool isOwnThread() const noexcept { return std::this_thread::get_id() == thread_; }
     uv_loop_t* uvLoop() noexcept { return loop_; } ///< null once it has ended
+    /// Others put handles into the uv loop from now on, which then takes part in every turn.
+    void shareUv() noexcept { uvIsShared_ = true; }
+    /// A handle of ours in the uv loop was started or closed: that looks at it in the next turn.
+    void uvHasNews() noexcept;
 
     /// One turn: waits until `until` for something to do, and does it. False when nothing ran.
     bool turn(std::optional<Clock::time_point> until);
@@ -83,11 +87,12 @@ class Dispatcher final : public Executor, public DispatchState {
 
     /// One turn for a foreign loop; an exception goes to its handler.
     void driveOnce() noexcept;
-    /// Something has to be looked at by uv_run: wakes a foreign loop that sleeps by an answer given before.
-    void wakeBorrower() noexcept {
-        if (state_ == State::Lent) [[unlikely]]
-            wake();
-    }
+    int backendFd() const noexcept;
+
+    /// For FdWatcher: 0, or the errno of what failed.
+    int watch(FdWatcher& watcher, int descriptor, std::uint32_t interest) noexcept;
+    int changeInterest(FdWatcher& watcher, std::uint32_t interest) noexcept;
+    void unwatch(FdWatcher& watcher) noexcept;
 
     /// For ManualClock: runs what is due on the way to `until`; or only sees that it is later now.
     void passTime(Clock::time_point until);
@@ -123,9 +128,6 @@ class Dispatcher final : public Executor, public DispatchState {
     }
 
     /// Whoever keeps a pointer to it: its EventLoop, its Dispatchables, the objects that live in it.
-    /// libuv frees a closed handle in its next turn; a program that only waits has none, and gets one now and then.
-    void handleIsClosing() noexcept;
-
     void addUser() noexcept { ++users_; }
     void removeUser() noexcept;
 
@@ -143,7 +145,9 @@ class Dispatcher final : public Executor, public DispatchState {
 
     bool hasQueued() const noexcept; ///< what does not depend on the time
     bool hasWork() const noexcept;
-    void runUv(uv_run_mode mode) noexcept;
+    void runUv() noexcept;
+    int waitingTime(std::optional<Clock::time_point> until) const;
+    void gatherReady(std::optional<Clock::time_point> until);
     void gather(std::optional<Clock::time_point> until);
     void gatherJumping(ManualClock& clock, std::optional<Clock::time_point> until);
     std::optional<Clock::time_point> nextDeadline() const noexcept;
@@ -169,6 +173,7 @@ class Dispatcher final : public Executor, public DispatchState {
     void closeHandles() noexcept;
 
     void armAlarm(std::optional<Clock::time_point> when) noexcept;
+    void keepHostAlive() noexcept;
 
     void dispatchForHost() noexcept;
     void exceptionLeft(const std::exception_ptr& exception);
@@ -205,8 +210,11 @@ class Dispatcher final : public Executor, public DispatchState {
     Object* beingDeleted_ = nullptr; ///< by the loop: it is no longer among deletions_
     int deleting_ = 0;
 
+    std::optional<Poller> poller_; ///< as long as it is not closed
+
     // libuv's part.
-    int closing_ = 0; ///< handles closed since its last turn
+    bool uvIsShared_ = false;
+    bool uvHasNews_ = false;
     bool inUv_ = false;
     ExceptionHandler exceptionHandler_;
     struct Handles;
@@ -243,14 +251,5 @@ inline void Dispatcher::unschedule(Dispatchable& what) noexcept {
         what.dispatcher().readyEnd_ = what.previous_;
     what.previous_ = nullptr;
 }
-
-/// A uv_poll_t that outlives its watcher until libuv has let go of it.
-struct FdWatcher::Poll : SpareMemory<FdWatcher::Poll> {
-    uv_poll_t handle;
-    FdWatcher* watcher;
-
-    static void onReady(uv_poll_t* handle, int status, int events);
-    static void detach(uv_handle_t* handle) noexcept;
-};
 
 } // namespace halyard

@@ -1,4 +1,4 @@
-// The dispatcher's side of libuv: its handles, how it waits, and how it lives in a host's loop.
+// How the dispatcher waits, its side of libuv, and how it lives in a host's loop.
 #include "dispatcher.h"
 #include "manual_time.h"
 
@@ -7,7 +7,9 @@
 #include "unix_signal_handle.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -19,9 +21,9 @@ using namespace std::chrono_literals;
 /// The handles that the loop itself needs. They outlive the dispatcher until libuv has let go of them.
 struct Dispatcher::Handles {
     uv_loop_t ownLoop;
-    uv_async_t wakeUp;
-    uv_timer_t alarm;
-    uv_prepare_t beforePoll; // these three in a host's loop only
+    uv_timer_t alarm; ///< in a host's loop for the next deadline; in our own so that it has a handle that is active
+    uv_poll_t poller; // these four in a host's loop only
+    uv_prepare_t beforePoll;
     uv_check_t afterPoll;
     uv_idle_t noWait;
     int open = 0;
@@ -40,37 +42,44 @@ struct Dispatcher::Handles {
     bool hosted;
 };
 
-Dispatcher::Dispatcher(uv_loop_t* host) : loop_(host), hosted_(host != nullptr), handles_(new Handles) {
+Dispatcher::Dispatcher(uv_loop_t* host)
+    : loop_(host), hosted_(host != nullptr), poller_(std::in_place), handles_(new Handles) {
     handles_->hosted = hosted_;
     const auto check = [this](int status) {
         if (status == 0)
             return;
-        if (!hosted_ && loop_ != nullptr)
-            uv_loop_close(loop_);
         delete handles_;
         throw std::system_error(-status, std::generic_category(), "halyard: cannot make an event loop");
     };
     if (!hosted_) {
         check(uv_loop_init(&handles_->ownLoop));
         loop_ = &handles_->ownLoop;
-    }
-    check(uv_async_init(loop_, &handles_->wakeUp, [](uv_async_t*) {}));
-    handles_->wakeUp.data = this;
-    uv_timer_init(loop_, &handles_->alarm);
-    handles_->alarm.data = hosted_ ? nullptr : loop_;
-    if (!hosted_)
+        if (const int error = poller_->setGuest(uv_backend_fd(loop_)); error != 0) {
+            uv_loop_close(loop_);
+            check(-error);
+        }
+        uv_timer_init(loop_, &handles_->alarm);
+        constexpr std::uint64_t never = std::numeric_limits<std::int64_t>::max();
+        uv_timer_start(
+            &handles_->alarm, [](uv_timer_t*) {}, never, 0);
         return;
+    }
+    check(uv_poll_init(loop_, &handles_->poller, poller_->descriptor()));
+    uv_timer_init(loop_, &handles_->alarm);
     uv_prepare_init(loop_, &handles_->beforePoll);
     uv_check_init(loop_, &handles_->afterPoll);
     uv_idle_init(loop_, &handles_->noWait);
+    handles_->poller.data = this;
     handles_->beforePoll.data = this;
     handles_->afterPoll.data = this;
+    uv_poll_start(&handles_->poller, UV_READABLE,
+                  [](uv_poll_t* handle, int, int) { static_cast<Dispatcher*>(handle->data)->poller_->gather(0); });
     uv_prepare_start(&handles_->beforePoll,
                      [](uv_prepare_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(); });
     uv_check_start(&handles_->afterPoll,
                    [](uv_check_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(); });
     for (auto* handle :
-         {reinterpret_cast<uv_handle_t*>(&handles_->wakeUp), reinterpret_cast<uv_handle_t*>(&handles_->alarm),
+         {reinterpret_cast<uv_handle_t*>(&handles_->poller), reinterpret_cast<uv_handle_t*>(&handles_->alarm),
           reinterpret_cast<uv_handle_t*>(&handles_->beforePoll), reinterpret_cast<uv_handle_t*>(&handles_->afterPoll),
           reinterpret_cast<uv_handle_t*>(&handles_->noWait)})
         uv_unref(handle);
@@ -85,22 +94,20 @@ void Dispatcher::closeHandles() noexcept {
         if (waiter != nullptr)
             waiter->slotPlace_ = 0;
     slotWaiters_.clear();
+    poller_->detachAll();
     uv_walk(
-        loop_,
-        [](uv_handle_t* handle, void*) {
-            FdWatcher::Poll::detach(handle);
-            UnixSignalHandle::detach(handle);
-        },
-        nullptr);
+        loop_, [](uv_handle_t* handle, void*) { UnixSignalHandle::detach(handle); }, nullptr);
     Handles* const handles = std::exchange(handles_, nullptr);
-    handles->close(handles->wakeUp);
     handles->close(handles->alarm);
     if (hosted_) {
+        handles->close(handles->poller);
         handles->close(handles->beforePoll);
         handles->close(handles->afterPoll);
         handles->close(handles->noWait);
+        poller_.reset();
         return; // the host's next turn frees them
     }
+    poller_.reset();
     while (handles->open != 0)
         uv_run(loop_, UV_RUN_NOWAIT);
     if (uv_loop_close(loop_) != 0) {
@@ -112,49 +119,71 @@ void Dispatcher::closeHandles() noexcept {
 
 // --- waiting ---
 
-/// libuv's turn. What is called in it, be it a handle of others, must not begin another one.
-void Dispatcher::runUv(uv_run_mode mode) noexcept {
+/// libuv's turn. What is called in it, a handle of others, must not begin another one.
+void Dispatcher::runUv() noexcept {
+    uvHasNews_ = false;
     inUv_ = true;
-    uv_run(loop_, mode);
+    uv_run(loop_, UV_RUN_NOWAIT);
     inUv_ = false;
 }
 
-void Dispatcher::handleIsClosing() noexcept {
-    constexpr int many = 64;
-    if (++closing_ < many || hosted_ || isClosed() || inUv_)
-        return;
-    closing_ = 0;
-    runUv(UV_RUN_NOWAIT); // gathers what is ready, too, and runs nothing of it
+void Dispatcher::uvHasNews() noexcept {
+    uvHasNews_ = true;
+    if (state_ == State::Lent)
+        wake();
 }
 
+int Dispatcher::backendFd() const noexcept { return hosted_ ? uv_backend_fd(loop_) : poller_->descriptor(); }
+
 void Dispatcher::gather(std::optional<Clock::time_point> until) {
-    closing_ = 0;
-    if (manualClock != nullptr && manualClock->jumps()) [[unlikely]] {
+    if (manualClock != nullptr && manualClock->jumps()) [[unlikely]]
         gatherJumping(*manualClock, until);
-    } else if (hasWork() || (until && *until <= WaitClock::now())) {
-        runUv(UV_RUN_NOWAIT);
-    } else {
-        if (const auto deadline = nextDeadline(); deadline && (!until || *deadline < *until))
-            until = deadline;
-        armAlarm(until);
-        runUv(UV_RUN_ONCE);
-    }
+    else
+        gatherReady(until);
     collectDue();
+}
+
+/// Waits until `until` at most. libuv takes part where it has something, and has its turn after the waiting: what its
+/// callbacks bring about is not waited over.
+void Dispatcher::gatherReady(std::optional<Clock::time_point> until) {
+    const bool withUv = uvIsShared_ || uvHasNews_;
+    int wait = waitingTime(until);
+    if (withUv && wait != 0) {
+        uv_update_time(loop_);
+        const int uvWait = uv_backend_timeout(loop_); // 0, too, where it has to tell the kernel of a handle first
+        if (uvWait >= 0 && (wait < 0 || uvWait < wait))
+            wait = uvWait;
+    }
+    if (poller_->gather(wait) || withUv)
+        runUv();
+}
+
+/// In milliseconds, −1 for ever: until `until`, the next deadline, or not at all.
+int Dispatcher::waitingTime(std::optional<Clock::time_point> until) const {
+    if (hasQueued() || (manualClock != nullptr && hasWork()))
+        return 0;
+    if (const auto deadline = nextDeadline(); deadline && (!until || *deadline < *until))
+        until = deadline;
+    if (!until)
+        return -1;
+    const Clock::time_point now = WaitClock::now();
+    if (*until <= now)
+        return 0; // it may be so long ago that the difference is none
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*until - now).count();
+    return static_cast<int>(std::min<std::int64_t>(wait, std::numeric_limits<int>::max()));
 }
 
 /// Instead of waiting it goes to where the wait would end.
 void Dispatcher::gatherJumping(ManualClock& clock, std::optional<Clock::time_point> until) {
-    runUv(UV_RUN_NOWAIT);
+    gatherReady(WaitClock::now());
     if (hasQueued() || (until && *until <= clock.now_))
         return;
     if (!deadlines_.empty() && (!until || deadlines_.first().when() < *until))
         until = deadlines_.first().when();
-    if (until) {
+    if (until)
         clock.pass(*until);
-    } else {
-        armAlarm(std::nullopt);
-        runUv(UV_RUN_ONCE);
-    }
+    else
+        gatherReady(std::nullopt);
 }
 
 /// The one that waiting comes to.
@@ -200,26 +229,21 @@ void Dispatcher::armAlarm(std::optional<Clock::time_point> when) noexcept {
     alarm_ = when;
     uv_update_time(loop_);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*when - WaitClock::now());
-    // UV_RUN_ONCE runs timers that are due and then still blocks: the callback ends the run. In a host's loop the
-    // dispatch before polling does.
+    // The dispatch before polling sees that it is due.
     uv_timer_start(
-        &handles_->alarm,
-        [](uv_timer_t* handle) {
-            if (handle->data != nullptr)
-                uv_stop(handle->loop);
-        },
-        static_cast<std::uint64_t>(std::max<std::int64_t>(wait.count(), 0)), 0);
+        &handles_->alarm, [](uv_timer_t*) {}, static_cast<std::uint64_t>(std::max<std::int64_t>(wait.count(), 0)), 0);
 }
 
 std::optional<std::chrono::milliseconds> Dispatcher::timeout() {
     if (state_ == State::Open && !hosted_)
         state_ = State::Lent;
-    if (hasWork())
+    if (hasWork() || uvHasNews_)
         return 0ms;
     std::optional<std::chrono::milliseconds> wait;
     if (const auto deadline = nextDeadline())
         wait = std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()));
-    armAlarm(std::nullopt); // else it would shorten libuv's own answer
+    if (!uvIsShared_ && !hosted_)
+        return wait;
     if (const int uv = uv_backend_timeout(loop_); uv >= 0 && (!wait || std::chrono::milliseconds(uv) < *wait))
         wait = std::chrono::milliseconds(uv);
     return wait;
@@ -232,7 +256,7 @@ void Dispatcher::wake() noexcept {
 
 void Dispatcher::wakeLocked() noexcept {
     if (!isClosed())
-        uv_async_send(&handles_->wakeUp);
+        poller_->wake();
 }
 
 void Dispatcher::driveOnce() noexcept {
@@ -247,8 +271,33 @@ void Dispatcher::driveOnce() noexcept {
 
 /// What is asked while the state is not Open: is it closed? If not, a foreign loop sleeps, and is woken.
 bool Dispatcher::isClosedElseWakes() noexcept {
-    wakeBorrower();
+    if (state_ == State::Lent)
+        wake();
     return isClosed();
+}
+
+// --- descriptors ---
+
+int Dispatcher::watch(FdWatcher& watcher, int descriptor, std::uint32_t interest) noexcept {
+    if (!poller_)
+        return EINVAL;
+    const int error = poller_->add(watcher, descriptor, interest);
+    if (hosted_)
+        keepHostAlive();
+    return error;
+}
+
+int Dispatcher::changeInterest(FdWatcher& watcher, std::uint32_t interest) noexcept {
+    const int error = poller_->change(watcher, interest);
+    if (hosted_)
+        keepHostAlive();
+    return error;
+}
+
+void Dispatcher::unwatch(FdWatcher& watcher) noexcept {
+    poller_->remove(watcher);
+    if (hosted_)
+        keepHostAlive();
 }
 
 // --- in a host's loop ---
@@ -270,6 +319,15 @@ void Dispatcher::dispatchForHost() noexcept {
         armAlarm(nextDeadline());
     }
     removeUser();
+}
+
+/// What is watched for the users keeps a host's loop alive.
+void Dispatcher::keepHostAlive() noexcept {
+    auto* const handle = reinterpret_cast<uv_handle_t*>(&handles_->poller);
+    if (poller_->watched() != 0)
+        uv_ref(handle);
+    else
+        uv_unref(handle);
 }
 
 void Dispatcher::exceptionLeft(const std::exception_ptr& exception) {

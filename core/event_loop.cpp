@@ -195,9 +195,12 @@ void EventLoop::setExceptionHandler(std::function<void(std::exception_ptr)> hand
     dispatcher_.setExceptionHandler(std::move(handler));
 }
 
-uv_loop_s* EventLoop::uvLoop() const noexcept { return dispatcher_.uvLoop(); }
+uv_loop_s* EventLoop::uvLoop() const noexcept {
+    dispatcher_.shareUv();
+    return dispatcher_.uvLoop();
+}
 
-int EventLoop::backendFd() const noexcept { return uv_backend_fd(dispatcher_.uvLoop()); }
+int EventLoop::backendFd() const noexcept { return dispatcher_.backendFd(); }
 
 std::optional<std::chrono::milliseconds> EventLoop::backendTimeout() const { return dispatcher_.timeout(); }
 

@@ -12,7 +12,7 @@
 
 namespace halyard {
 
-/// The notifiers of one descriptor. libuv watches a descriptor once; they share that watch.
+/// The notifiers of one descriptor, which a loop watches once.
 class NotifierHub final : public FdWatcher {
   public:
     /// 0, or the errno of what failed.
@@ -63,12 +63,7 @@ class NotifierHub final : public FdWatcher {
         return interest;
     }
 
-    int update() {
-        if (!isWatching())
-            return watch(descriptor_, wanted());
-        setInterest(wanted());
-        return 0;
-    }
+    int update() { return isWatching() ? setInterest(wanted()) : watch(descriptor_, wanted()); }
 
     /// Watches what is still wanted. At once, during a dispatch too: the descriptor may be closed next, and its number
     /// may come again as another's.

@@ -36,10 +36,14 @@ namespace {
 
 class CloseHandle final : public Runnable {
   public:
-    explicit CloseHandle(UnixSignalHandle& handle) noexcept : handle_(handle) {}
-    void run() override { handle_.close(); }
+    CloseHandle(Dispatcher& dispatcher, UnixSignalHandle& handle) noexcept : dispatcher_(dispatcher), handle_(handle) {}
+    void run() override {
+        handle_.close();
+        dispatcher_.uvHasNews();
+    }
 
   private:
+    Dispatcher& dispatcher_; ///< which runs it
     UnixSignalHandle& handle_;
 };
 
@@ -55,7 +59,7 @@ void UnixSignal::watch() {
         handle_ = handle.release();
         status = uv_signal_start(&handle_->handle, &UnixSignalHandle::onSignal, number_);
         if (status == 0) {
-            dispatcher().wakeBorrower();
+            dispatcher().uvHasNews();
             return;
         }
         std::exchange(handle_, nullptr)->close();
@@ -71,10 +75,12 @@ void UnixSignal::letGo() noexcept {
     UnixSignalHandle* const its = std::exchange(handle_, nullptr);
     if (its == nullptr)
         return;
-    if (its->owner != nullptr)
-        its->close();
-    else
-        dispatcher().post(std::make_unique<CloseHandle>(*its)); // an ending loop closes it itself
+    if (its->owner == nullptr) {
+        dispatcher().post(std::make_unique<CloseHandle>(dispatcher(), *its)); // an ending loop closes it itself
+        return;
+    }
+    its->close();
+    dispatcher().uvHasNews();
 }
 
 void UnixSignal::leavingThread() {
@@ -91,7 +97,7 @@ void UnixSignal::enteredThread() {
     joinLoop();
     if (before != nullptr) {
         watch();
-        old.post(std::make_unique<CloseHandle>(*before)); // an ending loop closes it itself
+        old.post(std::make_unique<CloseHandle>(old, *before)); // an ending loop closes it itself
     }
     old.removeUser();
 }

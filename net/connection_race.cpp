@@ -165,10 +165,11 @@ void ConnectionRace::fail(const Endpoint& peer, int error) {
 
 /// An attempt may be over. If it failed and was the last to start, the next one starts.
 void ConnectionRace::examine(Attempt& attempt) {
-    const int error = attempt.result();
+    int error = attempt.result();
     if (error == EINPROGRESS) {
-        attempt.setInterest(readiness::Writable); // after an error libuv has stopped
-        return;
+        error = attempt.setInterest(readiness::Writable); // after an error it is watched no longer
+        if (error == 0)
+            return;
     }
     const bool wasLast = attempts_.back().get() == &attempt;
     if (error == 0)

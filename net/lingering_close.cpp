@@ -71,7 +71,7 @@ int LingeringClose::observe() {
 }
 
 void LingeringClose::engineReady(std::uint32_t) {
-    if (isDone() || observe() != 0) // libuv no longer watches after an error
+    if (isDone() || observe() != 0) // after an error it is watched no longer
         remove();
 }
 

@@ -11,11 +11,9 @@
 namespace halyard {
 
 int SocketEngine::observe(std::uint32_t wanted) {
-    if (isWatching()) {
-        setInterest(wanted);
-        return 0;
-    }
-    return wanted == readiness::None ? 0 : watch(descriptor(), wanted);
+    if (isWatching())
+        return setInterest(wanted);
+    return wanted == readiness::None ? 0 : watchAsItIs(descriptor(), wanted);
 }
 
 std::ptrdiff_t SocketEngine::receiveInto(int) noexcept { return -EOPNOTSUPP; }

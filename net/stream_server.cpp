@@ -99,7 +99,10 @@ bool StreamServer::setSocketDescriptor(int descriptor) {
         return refuse("it listens for another kind of connections");
     auto engine = std::make_unique<NativeEngine>(engineClient());
     engine->adopt(descriptor);
-    if (const int error = engine->observe(readiness::Readable); error != 0) {
+    int error = engine->observe(readiness::Readable);
+    if (error == 0)
+        error = NativeEngine::makeNonBlocking(descriptor);
+    if (error != 0) {
         engine->release();
         return refuse(messageOf(error));
     }
@@ -161,10 +164,9 @@ void StreamServer::observe() {
     if (!isListening())
         return;
     const std::uint32_t wanted = acceptState() == AcceptState::Running ? readiness::Readable : readiness::None;
-    if (engine_->isWatching())
-        engine_->setInterest(wanted);
-    else
-        engine_->observe(wanted);
+    const int error = engine_->isWatching() ? engine_->setInterest(wanted) : engine_->observe(wanted);
+    if (error != 0)
+        retry_.arm(Deadline::Clock::now() + firstRetry); // the kernel has no memory for that now
 }
 
 void StreamServer::engineReady(std::uint32_t) {
@@ -214,7 +216,7 @@ bool StreamServer::acceptFailed(int cause) {
     case AcceptOutcome::Empty: // which the system says only where it would have had a descriptor
         if (inErrorEpisode_)
             endErrorEpisode();
-        observe(); // after an error libuv watches no longer
+        observe(); // after an error it is watched no longer
         return false;
     case AcceptOutcome::OneClient:
         return true;

@@ -171,7 +171,10 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
     }
     begin();
     engine_->adopt(descriptor);
-    if (const int error = engine_->observe(readiness::Readable); error != 0) {
+    int error = engine_->observe(readiness::Readable);
+    if (error == 0)
+        error = NativeEngine::makeNonBlocking(descriptor);
+    if (error != 0) {
         engine_->release();
         engine_.reset();
         return refused(Failure::What::Descriptor, socketErrorFromErrno(error), error);
@@ -268,7 +271,7 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
             urgentSeen_ = true;
     }
     if (still && (ready & ~readiness::Writable) != 0)
-        observe(); // after an error libuv watches no longer, and there may be more to come
+        observe(); // after an error it is watched no longer, and there may be more to come
 }
 
 /// The peer has closed (cause 0), or the connection broke.

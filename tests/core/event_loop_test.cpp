@@ -216,6 +216,25 @@ TEST_CASE("handles of others run in our turns") {
     });
 }
 
+TEST_CASE("a handle of others that is started in a slot is heard of, and what its callback brings about") {
+    onFreshThread([] {
+        EventLoop loop;
+        const Pipe pipe;
+        CHECK(pipe.put("x"));
+        uv_poll_t theirs;
+        uv_poll_init(loop.uvLoop(), &theirs, pipe.reader());
+        theirs.data = &loop;
+        loop.post([&] {
+            uv_poll_start(&theirs, UV_READABLE, [](uv_poll_t* handle, int, int) {
+                static_cast<EventLoop*>(handle->data)->exit(5);
+                uv_close(reinterpret_cast<uv_handle_t*>(handle), nullptr);
+            });
+        });
+        CHECK(loop.exec() == 5);
+        loop.processEvents();
+    });
+}
+
 // --- exec and exit ---
 
 TEST_CASE("exit before exec is ignored") {

@@ -135,6 +135,37 @@ TEST_CASE("watching another descriptor, or the same anew, ends the first watch")
     CHECK(EventLoop::current()->processEvents());
 }
 
+TEST_CASE("a descriptor that is closed while it is watched tells nobody, once its watcher has gone") {
+    const Pipe pipe;
+    REQUIRE(pipe.put("x"));
+    {
+        Watcher watcher;
+        const int fd = ::dup(pipe.reader()); // by which the kernel still watches the pipe when the number is gone
+        REQUIRE(watcher.watch(fd, readiness::Readable) == 0);
+        ::close(fd);
+        CHECK(watcher.setInterest(readiness::Writable) == EBADF);
+        CHECK(watcher.interest() == readiness::Readable);
+    }
+    CHECK_FALSE(EventLoop::current()->processEvents());
+    const Pipe another; // has the number again
+    Watcher watcher;
+    CHECK(watcher.watch(another.reader(), readiness::Readable) == 0);
+    watcher.unwatch();
+}
+
+TEST_CASE("a broken connection is told to whoever listens for nothing else") {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    Watcher watcher;
+    REQUIRE(watcher.watch(ends[0], readiness::Urgent) == 0);
+    CHECK_FALSE(EventLoop::current()->processEvents());
+    ::close(ends[1]);
+    CHECK(EventLoop::current()->processEvents());
+    CHECK(watcher.seen == readiness::Urgent);
+    watcher.unwatch();
+    ::close(ends[0]);
+}
+
 TEST_CASE("the write end of a pipe without reader is an error, and is watched no more") {
     Pipe pipe;
     pipe.fill();

@@ -154,7 +154,7 @@ TEST_CASE("what is watched between two polls is seen by the second") {
         program.loop.processEvents();
         const Pipe pipe;
         CHECK(pipe.put("x"));
-        FdNotifier notifier(pipe.reader(), FdNotifier::Read); // libuv tells the system only in its next turn
+        FdNotifier notifier(pipe.reader(), FdNotifier::Read);
         int told = 0;
         notifier.activated.connect([&](int) { told += static_cast<int>(pipe.drain()); });
         const auto begin = RealClock::now();
@@ -208,12 +208,25 @@ TEST_CASE("what a program's own callback does while it sleeps by an older answer
             program.loop.post([] {});
         }
         SUBCASE("a deletion") { (new Object)->deleteLater(); }
-        SUBCASE("a notifier") { notifier.emplace(pipe.reader(), FdNotifier::Read); }
-        SUBCASE("a notifier that is enabled") {
+        const auto watch = [&] {
             notifier.emplace(pipe.reader(), FdNotifier::Read);
+            notifier->activated.connect([&](int) { pipe.drain(); });
+        };
+        SUBCASE("a notifier of what is ready") {
+            CHECK(pipe.put("x"));
+            watch();
+        }
+        SUBCASE("a notifier of what becomes ready") {
+            watch();
+            CHECK(asleep());
+            CHECK(pipe.put("x"));
+        }
+        SUBCASE("a notifier that is enabled") {
+            watch();
             notifier->setEnabled(false);
             program.loop.processEvents();
             CHECK_FALSE(program.loop.backendTimeout().has_value());
+            CHECK(pipe.put("x"));
             CHECK(asleep());
             notifier->setEnabled(true);
         }

@@ -239,7 +239,7 @@ TEST_CASE("waiting for the end with megabytes to send ends when the peer has the
 }
 
 TEST_CASE("a program that only waits does not collect what its closed connections leave behind") {
-    // The handles that libuv closes are freed in its turns; here nobody runs any.
+    // What is freed in a turn of the loop is not freed here: nobody runs any.
     const auto conversations = [](int count) {
         TcpServer server;
         server.listen(HostAddress::LocalHost);

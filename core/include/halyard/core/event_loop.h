@@ -18,8 +18,9 @@ namespace halyard {
 
 class Dispatcher;
 
-/// A thread's event loop. libuv gathers what is ready; the loop then dispatches it on its own frame, so that a slot
-/// may run exec() again, and an exception that leaves a slot leaves exec().
+/// A thread's event loop. It gathers what is ready, on epoll(7) for the descriptors of its objects and on libuv for
+/// handles of libuv's; then it dispatches that on its own frame, so that a slot may run exec() again, and an exception
+/// that leaves a slot leaves exec().
 ///
 ///     int main() {
 ///         halyard::EventLoop loop;
@@ -79,7 +80,8 @@ class HALYARD_API EventLoop : public Tracked {
     /// exec() and processEvents() exceptions come out instead.
     void setExceptionHandler(std::function<void(std::exception_ptr)> handler);
 
-    /// The uv loop inside, for libraries that want one. Loop thread only.
+    /// The uv loop inside, for libraries that want one; it has its turn in each of ours from the first call on, which
+    /// costs that one a system call. Loop thread only.
     uv_loop_s* uvLoop() const noexcept;
 
     /// @{

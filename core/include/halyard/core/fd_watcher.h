@@ -6,14 +6,14 @@
 
 namespace halyard {
 
-/// What a descriptor can be ready for, as bits.
+/// What a descriptor can be ready for, as bits: those of epoll(7).
 namespace readiness {
-inline constexpr std::uint32_t None = 0;     ///< Nothing.
-inline constexpr std::uint32_t Readable = 1; ///< There is something to read, an end or an error included.
-inline constexpr std::uint32_t Writable = 2; ///< It can be written to.
-inline constexpr std::uint32_t HangUp = 4;   ///< the peer has shut its sending side (EPOLLRDHUP, where there is one)
-inline constexpr std::uint32_t Urgent = 8;   ///< out-of-band data; what to watch for to hear of nothing but an error
-inline constexpr std::uint32_t Error = 16;   ///< the descriptor can no longer be watched
+inline constexpr std::uint32_t None = 0;        ///< Nothing.
+inline constexpr std::uint32_t Readable = 1;    ///< There is something to read, an end or an error included.
+inline constexpr std::uint32_t Urgent = 2;      ///< Out-of-band data; to watch for it is to hear of errors alone.
+inline constexpr std::uint32_t Writable = 4;    ///< It can be written to.
+inline constexpr std::uint32_t Error = 8;       ///< It is broken, and watched no longer.
+inline constexpr std::uint32_t HangUp = 0x2000; ///< The peer has shut its sending side.
 } // namespace readiness
 
 /// Level-triggered readiness of a descriptor for those who build engines: FdNotifier without object and signal.
@@ -29,17 +29,20 @@ class HALYARD_API FdWatcher : public Dispatchable {
     /// The descriptor becomes non-blocking.
     int watch(int descriptor, std::uint32_t interest);
 
-    /// Changes what is watched; None keeps the place in the loop but watches nothing.
-    void setInterest(std::uint32_t interest) noexcept;
+    /// Changes what is watched; None keeps the place in the loop but watches nothing. 0, or the errno of what failed.
+    int setInterest(std::uint32_t interest) noexcept;
     std::uint32_t interest() const noexcept { return interest_; } ///< What it waits for, as bits of readiness.
 
     /// Ends watching; what was gathered and not dispatched is forgotten.
     void unwatch() noexcept;
-    bool isWatching() const noexcept { return poll_ != nullptr; } ///< It is registered with the loop.
+    bool isWatching() const noexcept { return descriptor_ >= 0; } ///< It is registered with the loop.
 
   protected:
     FdWatcher() = default;
     ~FdWatcher() override;
+
+    /// watch() for a descriptor that is non-blocking as it is.
+    int watchAsItIs(int descriptor, std::uint32_t interest) noexcept;
 
     /// Ends watching: who moves it watches again.
     void leaveLoop() noexcept override;
@@ -52,15 +55,14 @@ class HALYARD_API FdWatcher : public Dispatchable {
     }
 
     /// Records readiness that another source than the loop has seen, a blocking wait for one.
-    void addReady(std::uint32_t events) noexcept { ready_ |= events; }
+    void addReady(std::uint32_t events) noexcept { ready_ |= static_cast<std::uint16_t>(events); }
 
   private:
-    friend class Dispatcher;
-    struct Poll;
+    friend class Poller;
 
-    Poll* poll_ = nullptr;
-    std::uint32_t interest_ = readiness::None;
-    std::uint32_t ready_ = readiness::None;
+    int descriptor_ = -1; ///< that is being watched
+    std::uint16_t interest_ = readiness::None;
+    std::uint16_t ready_ = readiness::None;
 };
 
 } // namespace halyard
