@@ -32,10 +32,8 @@ StreamSocket::~StreamSocket() {
 /// The connection goes on without the socket, to its end.
 void StreamSocket::linger() {
     using enum LingeringClose::Stage;
-    LingeringClose::begin(std::move(engine_), std::move(output_),
-                          isConnecting()     ? Connecting
-                          : !output_.empty() ? Sending
-                                             : HearingOut,
+    const LingeringClose::Stage stage = isConnecting() ? Connecting : !output_.empty() ? Sending : HearingOut;
+    LingeringClose::begin(std::move(engine_), std::move(output_), stage,
                           timeouts() != nullptr ? timeouts()->limit(SocketTimeouts::Closing)
                                                 : SocketTimeouts::closingDefault);
 }
