@@ -79,6 +79,7 @@ int ProxyEngine::begin(bool forListening, std::chrono::milliseconds limit) {
 
 /// On the way to the proxy, by a new connection.
 void ProxyEngine::setOut() {
+    heard_ = 0;
     way_ = std::make_unique<HostEngine>(static_cast<EngineClient&>(*this));
     if (descriptor() >= 0)
         way_->adopt(NativeEngine::release());
@@ -129,6 +130,10 @@ int ProxyEngine::reachProxy() {
     return 0;
 }
 
+int ProxyEngine::broke(int error) {
+    return fail(socketErrorFromErrno(error), "the connection to it broke: " + std::generic_category().message(error));
+}
+
 /// As receive(), and leaves it there.
 std::ptrdiff_t ProxyEngine::peek(std::span<std::byte> into) const noexcept {
     for (;;) {
@@ -143,19 +148,30 @@ int ProxyEngine::converse() {
     using State = ProxyHandshake::State;
     std::array<std::byte, 4096> words;
     for (;;) {
-        // Looked at first: what comes behind the handshake is not to be read here.
-        std::ptrdiff_t seen = handshake_->toSend().empty() ? peek(words) : sendPiece(handshake_->toSend());
-        if (seen == -EAGAIN)
-            return EINPROGRESS;
-        if (seen > 0 && !handshake_->toSend().empty()) {
-            handshake_->sent(static_cast<std::size_t>(seen));
-            continue;
+        if (heard_ == 0) {
+            // Looked at first: what comes behind the handshake is not to be read here.
+            const std::ptrdiff_t seen = handshake_->toSend().empty() ? peek(words) : sendPiece(handshake_->toSend());
+            if (seen == -EAGAIN)
+                return EINPROGRESS;
+            if (seen > 0 && !handshake_->toSend().empty()) {
+                handshake_->sent(static_cast<std::size_t>(seen));
+                continue;
+            }
+            if (seen < 0 && seen != -ECONNRESET && seen != -EPIPE)
+                return broke(static_cast<int>(-seen));
+            if (seen > 0)
+                heard_ =
+                    handshake_->receive({reinterpret_cast<const char*>(words.data()), static_cast<std::size_t>(seen)});
+            else
+                handshake_->ended();
         }
-        if (seen > 0) {
-            const std::string_view text(reinterpret_cast<const char*>(words.data()), static_cast<std::size_t>(seen));
-            receive(std::span(words).first(handshake_->receive(text)));
-        } else {
-            handshake_->ended();
+        while (heard_ != 0) {
+            const std::ptrdiff_t read = receive(std::span(words).first(std::min(heard_, words.size())));
+            if (read == -EAGAIN)
+                return EINPROGRESS;
+            if (read <= 0)
+                return broke(read < 0 ? static_cast<int>(-read) : ECONNRESET);
+            heard_ -= static_cast<std::size_t>(read);
         }
         switch (handshake_->state()) {
         case State::Talking:
@@ -198,11 +214,15 @@ void ProxyEngine::Limit::dispatch() {
 /// The way to the proxy has come further.
 void ProxyEngine::engineReady(std::uint32_t) { client().engineReady(readiness::Writable); }
 
+std::uint32_t ProxyEngine::nextNeed() const noexcept {
+    return heard_ != 0 || handshake_->toSend().empty() ? readiness::Readable : readiness::Writable;
+}
+
 int ProxyEngine::observe(std::uint32_t wanted) {
     if (way_ != nullptr || failure_)
         return 0;
     if (handshake_ != nullptr && wanted != readiness::None)
-        wanted = handshake_->toSend().empty() ? readiness::Readable : readiness::Writable;
+        wanted = nextNeed();
     return NativeEngine::observe(wanted);
 }
 
@@ -214,7 +234,7 @@ std::uint32_t ProxyEngine::wait(std::uint32_t wanted, std::optional<Time> until,
     const bool limitFirst = limit && (!until || *limit < *until);
     const auto next = limitFirst ? limit : until;
     if (way_ == nullptr && wanted != readiness::None)
-        wanted = handshake_->toSend().empty() ? readiness::Readable : readiness::Writable;
+        wanted = nextNeed();
     const std::uint32_t ready =
         way_ != nullptr ? way_->wait(wanted, next, error) : NativeEngine::wait(wanted, next, error);
     if (ready != readiness::None || *error != 0 || !limitFirst)

@@ -8,6 +8,7 @@
 #include <halyard/net/network_proxy.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -74,6 +75,8 @@ class ProxyEngine : public NativeEngine, protected EngineClient {
     void setOut();
     int reachProxy();
     int converse();
+    int broke(int error);
+    std::uint32_t nextNeed() const noexcept; ///< What the handshake waits for.
     std::ptrdiff_t peek(std::span<std::byte> into) const noexcept;
 
     const NetworkProxy proxy_;
@@ -84,6 +87,7 @@ class ProxyEngine : public NativeEngine, protected EngineClient {
     std::chrono::milliseconds attemptDelay_;
     std::unique_ptr<HostEngine> way_;           ///< to the proxy, until that is reached
     std::unique_ptr<ProxyHandshake> handshake_; ///< null before it begins
+    std::size_t heard_ = 0;                     ///< bytes that the handshake knows and that are still to be read away
     std::optional<EngineFailure> failure_;
     Limit limit_{*this};
 };

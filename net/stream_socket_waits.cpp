@@ -99,7 +99,7 @@ bool StreamSocket::waitForBytesWritten(int msec) {
             return true;
         if (isConnecting())
             return output_.empty() ? std::optional(false) : std::nullopt;
-        return output_.empty() && unreported_ == 0 ? std::optional(false) : std::nullopt;
+        return output_.empty() && unreported_ == 0 && cause_ == 0 ? std::optional(false) : std::nullopt;
     });
 }
 

@@ -196,6 +196,8 @@ void StreamSocket::setSendBlocked(bool blocked) noexcept {
 }
 
 void StreamSocket::sendAfterSlot() noexcept {
+    if (cause_ != 0 && engine_ != nullptr)
+        engine_->schedule(); // what has just been read came before it; there may be more, and then it is told
     if (output_.empty() || hindered_.sendBlocked || engine_ == nullptr || !mayTransmit())
         return;
     transmitQueued();

@@ -80,7 +80,13 @@ int interposedAccept4(int fd, sockaddr* name, socklen_t* size, int flags) noexce
 int interposedConnect(int fd, const sockaddr* name, socklen_t size) noexcept __asm__("connect");
 int interposedConnect(int fd, const sockaddr* name, socklen_t size) noexcept {
     static constinit Next<int(int, const sockaddr*, socklen_t)> next("connect");
-    return Interposed::unlessFailed(Call::Connect, [&] { return next(fd, name, size); });
+    const int error = Interposed::judge(Call::Connect).error;
+    if (error == 0)
+        return next(fd, name, size);
+    if (error == EINPROGRESS && next(fd, name, size) != 0)
+        return -1; // with whatever happened
+    errno = error;
+    return -1;
 }
 
 int interposedShutdown(int fd, int how) noexcept __asm__("shutdown");

@@ -171,6 +171,17 @@ TEST_CASE("close fails, and has closed") {
     CHECK(errno == EBADF);
 }
 
+TEST_CASE("connect is under way where it says so") {
+    const PlainSocket listener = PlainSocket::listening();
+    const PlainSocket client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const sockaddr_in name = PlainSocket::loopback(listener.port());
+    Faults faults;
+    faults.fail(Call::Connect, EINPROGRESS);
+    CHECK(::connect(client.descriptor(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == -1);
+    CHECK(errno == EINPROGRESS);
+    CHECK(listener.accept().descriptor() >= 0);
+}
+
 TEST_CASE("operator new throws where it may, and gives null where not") {
     Faults faults;
     faults.fail(Call::Allocate, ENOMEM);

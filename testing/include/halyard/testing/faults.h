@@ -17,7 +17,7 @@ enum class Call : unsigned char {
     Allocate,     ///< operator new in all its forms; malloc(3) is left alone
     Bind,         ///< bind(2)
     Close,        ///< close(2), which closes all the same, as Linux does
-    Connect,      ///< connect(2)
+    Connect,      ///< connect(2); with EINPROGRESS it is under way, and not just said to be
     EpollCreate1, ///< epoll_create1(2), epoll_create(2)
     EpollCtl,     ///< epoll_ctl(2)
     EpollWait,    ///< epoll_wait(2), epoll_pwait(2)

@@ -1,0 +1,138 @@
+// A server and a client that talk over one loop, and every call that they make fails once, in every way.
+#include "fault_scenario.h"
+
+#include <halyard/core/event_loop.h>
+#include <halyard/net/forwarder.h>
+#include <halyard/net/tcp_server.h>
+#include <halyard/net/tcp_socket.h>
+
+#include <logged.h>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+
+using namespace halyard;
+using namespace halyard::test;
+using namespace halyard::testing;
+
+namespace {
+
+/// The server's side of a conversation.
+class Echo : public Object {
+  public:
+    explicit Echo(Outcome& outcome) : outcome_(outcome) {
+        server.acceptError.connect([this](SocketError error) {
+            outcome_.note(error);
+            server.resumeAccepting();
+        });
+        server.newConnection.connect([this] { take(); });
+    }
+
+    bool hasEnded() const { return served == nullptr || served->state() == SocketState::Unconnected; }
+
+    TcpServer server;
+    std::unique_ptr<TcpSocket> served;
+
+  private:
+    void take() {
+        TcpSocket* const next = server.nextPendingConnection();
+        if (next == nullptr)
+            return;
+        next->setParent(nullptr);
+        served.reset(next);
+        next->readyRead.connect([this] {
+            const std::string data = served->readAll();
+            outcome_.received += data;
+            served->write(data);
+        });
+        next->errorOccurred.connect([this](SocketError error) {
+            if (error != SocketError::RemoteHostClosed)
+                outcome_.note(error);
+        });
+    }
+
+    Outcome& outcome_;
+};
+
+Outcome converse(const std::string& message) {
+    Outcome outcome;
+    Echo echo(outcome);
+    TcpSocket client;
+    client.connected.connect([&] { client.write(message); });
+    client.readyRead.connect([&] {
+        outcome.echoed += client.readAll();
+        if (outcome.echoed.size() >= message.size())
+            client.disconnectFromHost();
+    });
+    client.errorOccurred.connect([&](SocketError error) { outcome.note(error); });
+    if (!echo.server.listen(HostAddress::LocalHost)) {
+        outcome.note(echo.server.serverError());
+        outcome.ended = true;
+        return outcome;
+    }
+    client.connectToHost(HostAddress::LocalHost, echo.server.serverPort());
+    outcome.ended = pumpUntil([&] { return client.state() == SocketState::Unconnected && echo.hasEnded(); });
+    return outcome;
+}
+
+} // namespace
+
+TEST_CASE("whatever call of an echo fails: it is repeated or told, and no byte is lost or there twice") {
+    const std::string message = pattern(150'000);
+    converse(message).check(message); // the loop makes what it needs for itself
+    std::uint64_t faults = 0;
+    for (const Call call :
+         {Call::Socket, Call::Bind, Call::Listen, Call::Accept4, Call::Connect, Call::GetSockOpt, Call::SetSockOpt,
+          Call::GetSockName, Call::GetPeerName, Call::Recv, Call::Send, Call::SendMsg, Call::Close})
+        faults += tryAll(call, message, converse);
+    MESSAGE("an echo has survived ", faults, " faults");
+}
+
+TEST_CASE("however little is transferred at a time, and however often a call is to be repeated, all of it arrives") {
+    const std::string message = pattern(3'000);
+    for (const std::size_t most : {1, 7, 1000}) {
+        CAPTURE(most);
+        Faults faults;
+        for (const Call call : {Call::Recv, Call::Send, Call::SendMsg})
+            faults.shorten(call, most);
+        const Outcome outcome = converse(message);
+        outcome.check(message);
+        CHECK(outcome.isComplete(message));
+    }
+    for (std::uint64_t seed = 1; seed != 40; ++seed) {
+        CAPTURE(seed);
+        Faults faults;
+        for (const Call call : {Call::Recv, Call::Send, Call::SendMsg, Call::Accept4})
+            faults.fail(call, EAGAIN, When::byChance(0.3, seed))
+                .fail(call, EINTR, When::byChance(0.3, seed + 1000))
+                .shorten(call, 100 * seed, When::byChance(0.5, seed + 2000));
+        faults.fail(Call::EpollWait, EINTR, When::byChance(0.3, seed)).shorten(Call::EpollWait, 1);
+        const Outcome outcome = converse(message);
+        outcome.check(message);
+        CHECK(outcome.isComplete(message));
+        CHECK(faults.injected() != 0);
+    }
+}
+
+TEST_CASE("with everything failing by chance, what is not there is told") {
+    Logged log;
+    const std::string message = pattern(100'000);
+    const std::ptrdiff_t before = descriptors();
+    int complete = 0;
+    for (std::uint64_t seed = 1; seed != 300; ++seed) {
+        CAPTURE(seed);
+        Faults faults;
+        for (const Call call : {Call::Socket, Call::Accept4, Call::Connect, Call::GetSockOpt, Call::SetSockOpt,
+                                Call::Recv, Call::Send, Call::SendMsg, Call::Close})
+            for (const int error : errorsOf(call))
+                faults.fail(call, error, When::byChance(0.002, seed * 100 + static_cast<std::uint64_t>(error)));
+        const Outcome outcome = converse(message);
+        outcome.check(message);
+        complete += outcome.isComplete(message) ? 1 : 0;
+    }
+    CHECK(complete > 30);
+    CHECK(complete < 290);
+    CHECK(descriptors() == before);
+}
