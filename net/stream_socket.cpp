@@ -71,10 +71,8 @@ void StreamSocket::begin(std::unique_ptr<SocketEngine> engine) {
 }
 
 void StreamSocket::connecting(int result) {
-    cause_ = result;
-    if (cause_ == EINPROGRESS)
-        cause_ = engine_->observe(readiness::Writable);
-    else
+    cause_ = result == EINPROGRESS ? engine_->observe(readiness::Writable) : result;
+    if (result != EINPROGRESS || cause_ != 0)
         engine_->schedule(); // whichever it is, it is told from the loop
     setState(SocketState::Connecting);
 }
@@ -424,7 +422,7 @@ void StreamSocket::enteredThread() {
     if (timeouts() != nullptr)
         timeouts()->joinLoop();
     if (isConnecting())
-        engine_->observe(readiness::Writable);
+        cause_ = cause_ != 0 ? cause_ : engine_->observe(readiness::Writable);
     else
         observe();
     engine_->schedule(); // for what was due on the thread that it left
