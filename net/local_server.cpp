@@ -1,6 +1,7 @@
 #include <halyard/net/local_server.h>
 
 #include "local_engine.h"
+#include "unclaimed_descriptor.h"
 
 #include <cerrno>
 #include <memory>
@@ -33,9 +34,11 @@ bool LocalServer::adopts(const sockaddr& name, std::size_t length) {
 std::string LocalServer::serverName() const { return isListening() ? name_ : std::string(); }
 
 void LocalServer::incomingConnection(int socketDescriptor) {
-    auto* const socket = new LocalSocket(this);
+    UnclaimedDescriptor unclaimed(socketDescriptor);
+    auto socket = std::make_unique<LocalSocket>(this);
     socket->beginAccepted(socketDescriptor);
-    addPendingConnection(socket);
+    unclaimed.claimed();
+    queueAccepted(std::move(socket));
 }
 
 LocalSocket* LocalServer::nextPendingConnection() {

@@ -292,6 +292,12 @@ void StreamServer::queue(StreamSocket* socket) {
     pendingConnectionAvailable();
 }
 
+void StreamServer::queueAccepted(std::unique_ptr<StreamSocket> socket) {
+    pending_.emplace_back(socket.get()); // which may throw: then the connection ends here
+    socket.release()->suspendReading();
+    pendingConnectionAvailable();
+}
+
 bool StreamServer::hasPendingConnections() const {
     while (!pending_.empty() && !pending_.front())
         pending_.pop_front();

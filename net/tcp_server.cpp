@@ -3,10 +3,12 @@
 #include "native_engine.h"
 #include "proxy_choice.h"
 #include "proxy_listener.h"
+#include "unclaimed_descriptor.h"
 
 #include <halyard/core/spare_memory.h>
 
 #include <memory>
+#include <utility>
 
 namespace halyard {
 
@@ -79,9 +81,11 @@ void TcpServer::incomingConnection(int socketDescriptor) {
 }
 
 void TcpServer::addConnection(int socketDescriptor, const Endpoint& peer) {
-    TcpSocket* const socket = new AcceptedSocket(this);
+    UnclaimedDescriptor unclaimed(socketDescriptor);
+    auto socket = std::make_unique<AcceptedSocket>(this);
     socket->beginAccepted(socketDescriptor, peer);
-    addPendingConnection(socket);
+    unclaimed.claimed();
+    queueAccepted(std::move(socket));
 }
 
 TcpSocket* TcpServer::nextPendingConnection() { return static_cast<TcpSocket*>(StreamServer::nextPendingConnection()); }

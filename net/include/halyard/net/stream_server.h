@@ -119,6 +119,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     /// Queues a connection for nextPendingConnection(): its reading waits until it is taken. Its parent stays. Null is
     /// refused, with a logged sentence.
     void queue(StreamSocket* socket);
+    void queueAccepted(std::unique_ptr<StreamSocket> socket); ///< As queue(), for one that nobody else knows.
     /// Who is at the other end of the descriptor that incomingConnection() is called with; null for any other.
     Endpoint incomingPeer(int socketDescriptor) const { return socketDescriptor == incoming_ ? peer_ : Endpoint(); }
 
