@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace halyard {
 
@@ -192,10 +193,23 @@ int StreamSocket::releaseDescriptor() {
         return refused(Failure::What::NotConnected);
     if (!output_.empty() && mayTransmit() && !hindered_.sendBlocked)
         transmitQueued();
+    if (unreported_ != 0) { // while the connection is whole: a slot may throw
+        const Still still(*this);
+        reportWritten();
+        if (!still)
+            return -1;
+        if (state_ != SocketState::Connected)
+            return refused(Failure::What::NotConnected);
+    }
     if (!output_.empty() || cause_ != 0)
         return refused(Failure::What::Unsent);
     const int descriptor = engine_->release();
-    finish(Ending::Released);
+    try {
+        finish(Ending::Released);
+    } catch (...) { // nobody gets it
+        ::close(descriptor);
+        throw;
+    }
     return descriptor;
 }
 

@@ -309,6 +309,21 @@ TEST_CASE("a descriptor is given away whole, with what has not been received, an
     CHECK(heir.setSocketDescriptor(given.release()));
 }
 
+TEST_CASE("an exception that leaves a slot while the descriptor is given away loses no descriptor") {
+    TcpPair pair;
+    Connection thrower = pair.near->bytesWritten.connect([] { throw std::runtime_error("out of a slot"); });
+    pair.near->write("told of when it is given away");
+    CHECK_THROWS(pair.near->releaseDescriptor());
+    CHECK(pair.near->state() == SocketState::Connected);
+    CHECK(pair.near->isValid());
+    thrower.disconnect();
+    pair.near->stateChanged.connect([] { throw std::runtime_error("out of a slot"); });
+    const auto before = openDescriptors();
+    CHECK_THROWS(pair.near->releaseDescriptor());
+    CHECK(pair.near->state() == SocketState::Unconnected);
+    CHECK(openDescriptors() == before - 1);
+}
+
 TEST_CASE("a descriptor stays where something is left to send, and where there is none") {
     Logged log;
     Accepted connection;
