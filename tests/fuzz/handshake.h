@@ -1,18 +1,9 @@
 #pragma once
 
+#include "demand.h"
 #include "proxy_handshake.h"
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
 namespace halyard::fuzz {
-
-inline void demand(bool isSo) {
-    if (!isSo)
-        __builtin_trap();
-}
 
 /// Has a handshake with a proxy that says these bytes, which come in pieces of up to `piece` bytes, as an engine does.
 inline void converse(ProxyHandshake& handshake, std::string_view stream, std::size_t piece) {
@@ -47,7 +38,7 @@ inline void converse(ProxyHandshake& handshake, std::string_view stream, std::si
         case State::Failed: {
             const std::string_view reason = handshake.failure().reason;
             demand(handshake.failure().error != SocketError::None);
-            demand(!reason.empty() && std::ranges::all_of(reason, [](char c) { return c >= ' ' && c <= '~'; }));
+            demand(!reason.empty() && isPrintable(reason));
             demand(reason.find("secret") == std::string_view::npos);
             return;
         }

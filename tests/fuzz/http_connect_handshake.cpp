@@ -12,6 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bool isKnown = (data[0] & 1U) != 0;
     HttpConnectHandshake handshake((data[0] & 2U) != 0 ? "2001:db8::1" : "host.example", 80, isKnown ? "user" : "",
                                    isKnown ? "secret" : "");
-    fuzz::converse(handshake, {reinterpret_cast<const char*>(data) + 2, size - 2}, data[1] + 1U);
+    fuzz::converse(handshake, fuzz::textOf(data + 2, size - 2), data[1] + 1U);
     return 0;
 }

@@ -11,6 +11,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const char* const host = (data[0] & 4U) != 0 ? "host.example" : (data[0] & 8U) != 0 ? "2001:db8::1" : "192.0.2.1";
     Socks5Handshake handshake((data[0] & 1U) != 0 ? Socks5Handshake::Command::Bind : Socks5Handshake::Command::Connect,
                               host, 80, (data[0] & 2U) != 0 ? "user" : "", (data[0] & 2U) != 0 ? "secret" : "");
-    fuzz::converse(handshake, {reinterpret_cast<const char*>(data) + 2, size - 2}, data[1] + 1U);
+    fuzz::converse(handshake, fuzz::textOf(data + 2, size - 2), data[1] + 1U);
     return 0;
 }

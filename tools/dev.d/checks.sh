@@ -113,7 +113,7 @@ check_proxies() {
 
 # Every target in tests/fuzz, as many at a time as there are processors, each for HALYARD_FUZZ_SECONDS.
 check_fuzz() {
-    local targets seconds=${HALYARD_FUZZ_SECONDS:-60}
+    local targets seconds=${HALYARD_FUZZ_SECONDS:-10}
     targets=$(cd tests/fuzz && basename -s .cpp -- *.cpp)
     configure_with clang++ build-fuzz -Dbuildtype=debug -Doptimization=1 -Dfuzz=true
     # shellcheck disable=SC2086 # names, one word each
