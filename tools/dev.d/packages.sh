@@ -34,6 +34,8 @@ fuzzer        libclang-rt-dev   compiler-rt         -
 address       -                 libasan             -
 undefined     -                 libubsan            -
 thread        -                 libtsan             -
+gcovr         gcovr             gcovr               gcovr
+cppcheck      cppcheck          cppcheck            cppcheck
 valgrind      valgrind          valgrind            -
 strace        strace            strace              -
 qt            qt6-base-dev      qt6-qtbase-devel    qt
