@@ -1,6 +1,7 @@
 #include "connection_race.h"
 
 #include "poll_until.h"
+#include "unclaimed_descriptor.h"
 
 #include <halyard/core/fd_watcher.h>
 
@@ -137,7 +138,9 @@ int ConnectionRace::start(const Endpoint& peer) {
     const int descriptor = ::socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0)
         return errno;
+    UnclaimedDescriptor unclaimed(descriptor);
     auto attempt = std::make_unique<Attempt>(*this, peer, descriptor);
+    unclaimed.claimed();
     if (const int error = prepare_ ? prepare_(descriptor, peer) : 0; error != 0)
         return error;
     int result = 0;

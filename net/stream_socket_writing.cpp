@@ -3,6 +3,7 @@
 
 #include "socket_engine.h"
 #include "socket_timeouts.h"
+#include "unclaimed_descriptor.h"
 
 #include <halyard/core/log.h>
 
@@ -114,8 +115,10 @@ bool StreamSocket::sendFile(int file, std::int64_t offset, std::size_t length) {
     const int own = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return refused(SocketError::SocketResource, errno);
+    UnclaimedDescriptor unclaimed(own);
     const bool wasEmpty = output_.empty();
     output_.appendFile(own, offset, length);
+    unclaimed.claimed();
     if (wasEmpty)
         transmitSoon();
     return true;

@@ -4,7 +4,7 @@
 
 namespace halyard {
 
-/// The descriptor of a new connection, which is closed unless somebody takes it: an exception may come before.
+/// A new descriptor, which is closed unless somebody takes it: an exception may come before.
 class UnclaimedDescriptor {
   public:
     explicit UnclaimedDescriptor(int descriptor) noexcept : descriptor_(descriptor) {}

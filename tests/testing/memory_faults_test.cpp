@@ -1,6 +1,10 @@
 // Each allocation of a conversation fails once. In processes of their own, for some end the program, as they say.
+#include "../net/tcp_pair.h"
 #include "child.h"
 #include "echo_scenario.h"
+#include "proxy_scenario.h"
+
+#include <plain_socket.h>
 
 #include <doctest/doctest.h>
 
@@ -9,6 +13,8 @@
 #include <new>
 #include <string>
 #include <thread>
+
+#include <fcntl.h>
 
 using namespace halyard;
 using namespace halyard::test;
@@ -23,7 +29,8 @@ enum Ending {
 };
 
 /// A conversation, and when memory is to be had again another one, which must go well.
-int converseTwice(std::uint64_t n) {
+template <class Conversation>
+int converseTwice(std::uint64_t n, Conversation conversation) {
     const std::string message = pattern(150'000);
     EventLoop::current(); // of a new thread, which has no memory in store
     const std::ptrdiff_t before = descriptors();
@@ -33,7 +40,7 @@ int converseTwice(std::uint64_t n) {
         Faults faults;
         faults.fail(Call::Allocate, ENOMEM, When::nth(n));
         try {
-            outcome = converse(message);
+            outcome = conversation(message);
         } catch (const std::bad_alloc&) {
             threw = true;
         }
@@ -43,30 +50,28 @@ int converseTwice(std::uint64_t n) {
     if (!threw && (!outcome.ended || !message.starts_with(outcome.received) || !message.starts_with(outcome.echoed) ||
                    (!outcome.isComplete(message) && outcome.errors.empty())))
         return Wrongly;
-    if (!converse(message).isComplete(message) || !pumpUntil([&] { return descriptors() == before; }))
+    if (!conversation(message).isComplete(message) || !pumpUntil([&] { return descriptors() == before; }))
         return Wrongly;
     return threw ? ByException : Well;
 }
 
-} // namespace
-
-TEST_CASE("an allocation that fails leaves as std::bad_alloc, and the library as it was; or it ends the program") {
-    converse(pattern(1000));
-    std::map<int, int> endings;
+/// How each allocation that fails ends, and how often.
+template <class Conversation>
+std::map<int, int> endingsOf(Conversation conversation) {
+    conversation(pattern(1000));
     std::uint64_t calls = 0;
-    {
-        std::thread([&] {
-            EventLoop::current();
-            const Faults counter;
-            converse(pattern(150'000));
-            calls = counter.calls(Call::Allocate);
-        }).join();
-    }
+    std::thread([&] {
+        EventLoop::current();
+        const Faults counter;
+        conversation(pattern(150'000));
+        calls = counter.calls(Call::Allocate);
+    }).join();
+    std::map<int, int> endings;
     for (std::uint64_t n = 1; n <= calls; ++n) {
         CAPTURE(n);
-        const int ending = inChild([n] {
+        const int ending = inChild([&] {
             int result = Wrongly;
-            std::thread([&] { result = converseTwice(n); }).join();
+            std::thread([&] { result = converseTwice(n, conversation); }).join();
             return result;
         });
         ++endings[ending];
@@ -74,4 +79,34 @@ TEST_CASE("an allocation that fails leaves as std::bad_alloc, and the library as
     }
     MESSAGE(calls, " allocations: ", endings[Well], " made up for, ", endings[ByException], " told by exception, ",
             endings[byTerminate], " end the program");
+    return endings;
+}
+
+} // namespace
+
+TEST_CASE("an allocation that fails leaves as std::bad_alloc, and the library as it was") {
+    CHECK(endingsOf(converse)[byTerminate] == 0);
+}
+
+TEST_CASE("on the way by a proxy it does so too, or ends the program where nothing may be thrown") {
+    for (const bool isSocks : {true, false})
+        endingsOf([&](const std::string& message) { return converseByProxy(message, isSocks, !isSocks); });
+}
+
+TEST_CASE("a file that there is no memory to queue is not kept open") {
+    const PlainSocket file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    for (std::uint64_t n = 1, injected = 1; injected != 0; ++n) {
+        CAPTURE(n);
+        const TcpPair pair;
+        const std::ptrdiff_t before = descriptors();
+        Faults faults;
+        faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+        try {
+            pair.near->sendFile(file.descriptor(), 0, 1000);
+        } catch (const std::bad_alloc&) {
+        }
+        injected = faults.injected();
+        faults.clear();
+        CHECK(descriptors() == before);
+    }
 }
