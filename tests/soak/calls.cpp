@@ -1,8 +1,8 @@
 #include "calls.h"
 
-#include <halyard/core/event_loop.h>
-
+#include <algorithm>
 #include <string>
+#include <utility>
 
 namespace soak {
 
@@ -30,33 +30,43 @@ Calls::~Calls() {
 
 void Calls::begin() {
     ledger().count("rounds of queued calls");
-    const bool isCutShort = dice_.oneIn(4);
-    total_ = dice_.between(1, 2000);
-    auto* const mirror = new Mirror(ledger());
-    call_.connect(mirror, &Mirror::take);
-    mirror->reflected.connect(this, &Calls::comeBack);
-    mirror->destroyed.connect(this, [this, isCutShort] {
-        if (!isCutShort && next_ != total_)
-            ledger().wrong("queued calls were lost: " + std::to_string(next_) + " of " + std::to_string(total_) +
-                           " came back");
-        end();
-    });
+    total_ = dice_.between(1, 1000);
+    cut_ = dice_.oneIn(4) ? dice_.below(total_) : total_;
+    mirror_ = new Mirror(ledger());
+    call_.connect(mirror_, &Mirror::take);
+    mirror_->reflected.connect(this, &Calls::comeBack);
+    mirror_->destroyed.connect(this, [this] { mirrorIsGone(); });
     thread_.start();
-    mirror->moveToThread(&thread_);
-    const std::uint64_t cut = isCutShort ? dice_.below(total_) : total_;
-    for (std::uint64_t number = 0; number != total_; ++number) {
-        if (number == cut)
-            mirror->deleteLater();
-        call_(number); // to nobody, once that is done
+    mirror_->moveToThread(&thread_);
+    callSome();
+}
+
+void Calls::callSome() {
+    constexpr std::uint64_t burst = 50;
+    for (const std::uint64_t end = std::min(sent_ + burst, total_); sent_ != end; ++sent_) {
+        if (sent_ == cut_)
+            std::exchange(mirror_, nullptr)->deleteLater();
+        call_(sent_); // to nobody, once that is done
     }
-    if (!isCutShort)
-        thread_.eventLoop()->post([mirror] { mirror->deleteLater(); });
 }
 
 void Calls::comeBack(std::uint64_t number) {
     if (number != next_++)
         ledger().wrong("a queued call came back out of turn");
     ++ledger().calls;
+    if (next_ != sent_ || mirror_ == nullptr)
+        return;
+    if (next_ == total_)
+        std::exchange(mirror_, nullptr)->deleteLater();
+    else
+        callSome();
+}
+
+void Calls::mirrorIsGone() {
+    if (cut_ == total_ && next_ != total_)
+        ledger().wrong("queued calls were lost: " + std::to_string(next_) + " of " + std::to_string(total_) +
+                       " came back");
+    end();
 }
 
 } // namespace soak
