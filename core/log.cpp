@@ -1,5 +1,6 @@
 #include <halyard/core/log.h>
 
+#include <halyard/core/clock.h>
 #include <halyard/signals/link.h>
 
 #include <spdlog/logger.h>
@@ -85,6 +86,20 @@ void setLogLevel(LogLevel level) { Loggers::instance().setLevel(level); }
 
 void logMessage(LogLevel level, std::string_view area, std::string_view text) {
     Loggers::instance().of(area).log(toSpdlog(level), spdlog::string_view_t(text.data(), text.size()));
+}
+
+std::optional<std::uint64_t> LogThrottle::pass() noexcept {
+    const Ticks now = Clock::now().time_since_epoch().count();
+    Ticks next = next_.load(std::memory_order_relaxed);
+    const Ticks after = now + std::chrono::duration_cast<Clock::duration>(pause_).count();
+    if (now >= next && next_.compare_exchange_strong(next, after, std::memory_order_relaxed))
+        return heldBack_.exchange(0, std::memory_order_relaxed);
+    heldBack_.fetch_add(1, std::memory_order_relaxed);
+    return std::nullopt;
+}
+
+std::string LogThrottle::text(std::uint64_t heldBack) {
+    return heldBack == 0 ? "" : " (and " + std::to_string(heldBack) + " more since the last such line)";
 }
 
 namespace {

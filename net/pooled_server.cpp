@@ -1,7 +1,5 @@
 #include <halyard/net/pooled_server.h>
 
-#include <halyard/core/log.h>
-
 #include <utility>
 
 #include <unistd.h>
@@ -13,11 +11,12 @@ PooledServer::PooledServer(WorkerPool& pool, Handler handler, Object* parent)
 
 void PooledServer::incomingConnection(int socketDescriptor) {
     if (pool_) {
-        pool_->serve(socketDescriptor, [handler = handler_](TcpSocket* client) { (*handler)(client); });
+        pool_->serve(
+            socketDescriptor, [handler = handler_](TcpSocket* client) { (*handler)(client); }, takePermit());
         return;
     }
     ::close(socketDescriptor);
-    logMessage(LogLevel::Warning, "halyard.net", "PooledServer: a client is turned away, its pool is gone");
+    tellOfRefusal(incomingPeer(socketDescriptor), "the server's pool is gone");
 }
 
 } // namespace halyard

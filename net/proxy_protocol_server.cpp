@@ -1,5 +1,7 @@
 #include <halyard/net/proxy_protocol_server.h>
 
+#include "reset_connection.h"
+
 #include <halyard/core/fd_notifier.h>
 #include <halyard/core/timer.h>
 
@@ -17,10 +19,11 @@ namespace halyard {
 /// A connection that owes its header. What follows the header stays in the kernel, for the socket.
 class ProxyProtocolServer::Arrival final : public Object {
   public:
-    Arrival(ProxyProtocolServer& server, int descriptor, const Endpoint& peer)
+    Arrival(ProxyProtocolServer& server, int descriptor, const Endpoint& peer, ConnectionPermit permit)
         : Object(&server),
           server_(server),
           peer_(peer),
+          permit_(std::move(permit)),
           descriptor_(descriptor),
           arrivals_(new FdNotifier(descriptor, FdNotifier::Read, this)) {
         ++server_.awaited_;
@@ -66,6 +69,13 @@ class ProxyProtocolServer::Arrival final : public Object {
         const Endpoint& source = parser_.header().source;
         const Pointer<ProxyProtocolServer> server(&server_);
         const int descriptor = leave();
+        if (!permit_.countFor(source.address)) {
+            permit_.giveBack();
+            resetConnection(descriptor);
+            server->refused(source);
+            return;
+        }
+        server->givePermit(std::move(permit_));
         server->addConnection(descriptor, source.address.isNull() ? peer_ : source);
         if (server) // a slot may have deleted it, and this with it
             server->newConnection();
@@ -73,7 +83,8 @@ class ProxyProtocolServer::Arrival final : public Object {
 
     void refuse(const std::string& why) {
         ::close(leave());
-        server_.refuse(peer_, why);
+        permit_.giveBack();
+        server_.tellOfRefusal(peer_, why);
     }
 
     int leave() {
@@ -84,6 +95,7 @@ class ProxyProtocolServer::Arrival final : public Object {
 
     ProxyProtocolServer& server_;
     const Endpoint peer_;
+    ConnectionPermit permit_;
     int descriptor_; ///< −1 once it is somebody else's, or closed
     FdNotifier* arrivals_;
     ProxyHeaderParser parser_;
@@ -108,25 +120,21 @@ void ProxyProtocolServer::incomingConnection(int socketDescriptor) {
     const Endpoint peer = incomingPeer(socketDescriptor);
     if (!isTrusted(peer.address)) {
         ::close(socketDescriptor);
-        refuse(peer, "it is no trusted balancer");
+        tellOfRefusal(peer, "it is no trusted balancer");
         return;
     }
     if (awaited_ >= maxAwaited_) {
         ::close(socketDescriptor);
-        refuse(peer, "too many others owe their PROXY protocol header");
+        tellOfRefusal(peer, "too many others owe their PROXY protocol header");
         return;
     }
-    auto* const arrival = new Arrival(*this, socketDescriptor, peer);
+    auto* const arrival = new Arrival(*this, socketDescriptor, peer, takePermit());
     if (arrival->isWatched()) {
         headerAwaited(arrival);
     } else { // the log says why
         delete arrival;
-        refuse(peer, "it cannot be watched");
+        tellOfRefusal(peer, "it cannot be watched");
     }
-}
-
-void ProxyProtocolServer::refuse(const Endpoint& peer, const std::string& why) {
-    clientRefused(peer, "a client from " + peer.toString() + " is turned away: " + why);
 }
 
 } // namespace halyard

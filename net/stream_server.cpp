@@ -3,6 +3,7 @@
 #include "accept_error.h"
 #include "engine_failure.h"
 #include "native_engine.h"
+#include "reset_connection.h"
 
 #include <halyard/core/log.h>
 #include <halyard/net/stream_socket.h>
@@ -30,7 +31,11 @@ std::string messageOf(int error) { return std::generic_category().message(error)
 
 StreamServer::StreamServer(Object* parent) : Object(parent) {}
 
-StreamServer::~StreamServer() { shut(); }
+StreamServer::~StreamServer() {
+    if (limits_ != nullptr)
+        limits_->forget(*this);
+    shut();
+}
 
 void StreamServer::setError(SocketError error, std::string text) {
     error_ = error;
@@ -157,7 +162,7 @@ AcceptState StreamServer::acceptState() const {
         return AcceptState::PausedByUser;
     if (pausedByError_)
         return AcceptState::PausedByError;
-    return hasRoom() ? AcceptState::Running : AcceptState::Full;
+    return hasRoom() && !isLimited() ? AcceptState::Running : AcceptState::Full;
 }
 
 void StreamServer::observe() {
@@ -181,8 +186,9 @@ void StreamServer::acceptSome() {
     const Pointer<StreamServer> self(this);
     const std::uint32_t listening = listening_;
     for (int budget = acceptBudget; budget != 0 && hasRoom(); --budget) {
-        Endpoint peer;
-        const int accepted = engine_->accept(peer);
+        if (limits_ != nullptr && !permits())
+            break;
+        const int accepted = engine_->accept(peer_);
         if (accepted < 0) {
             if (acceptFailed(-accepted))
                 continue;
@@ -195,12 +201,18 @@ void StreamServer::acceptSome() {
         }
         if (!engine_->isWatching() && engine_->isOver())
             endListening(); // that was its only client
+        if (permit_ && !admits(accepted)) {
+            if (!self || !isListening() || listening != listening_)
+                return;
+            continue;
+        }
         incoming_ = accepted;
-        peer_ = peer;
         incomingConnection(accepted);
         if (!self)
             return;
         incoming_ = -1;
+        if (limits_ != nullptr)
+            permit_.giveBack(); // unless somebody has taken it
         newConnection();
         if (!self || !isListening() || listening != listening_)
             return;
@@ -212,6 +224,7 @@ void StreamServer::acceptSome() {
 
 /// True where the next client may be well.
 bool StreamServer::acceptFailed(int cause) {
+    permit_.giveBack();
     switch (sortAcceptError(cause)) {
     case AcceptOutcome::Empty: // which the system says only where it would have had a descriptor
         if (inErrorEpisode_)
@@ -280,6 +293,50 @@ void StreamServer::resumeAccepting() {
     endErrorPause();
 }
 
+// --- limits ---
+
+void StreamServer::setLimits(std::shared_ptr<ConnectionLimits> limits) {
+    if (!isOnItsThread("setLimits() of a server"))
+        return;
+    if (limits_ != nullptr)
+        limits_->forget(*this);
+    limits_ = std::move(limits);
+    isLimited_ = false;
+    roomCame_.disconnectAll();
+    if (limits_ != nullptr)
+        roomCame_.connect(this, &StreamServer::tryAgain, ConnectionType::Queued);
+    observe();
+}
+
+/// It is told of room once, and has to ask for a permit then, to be told again.
+void StreamServer::tryAgain() {
+    isLimited_ = false;
+    observe();
+}
+
+/// Asks anew: what tells that there is room comes by the loop, which a wait does not run.
+bool StreamServer::isLimited() const {
+    isLimited_ = isLimited_ && !limits_->haveRoom();
+    return isLimited_;
+}
+
+/// Whether there may be one connection more, which has its place then.
+bool StreamServer::permits() {
+    permit_ = limits_->permitFor(*this);
+    isLimited_ = !permit_;
+    return !isLimited_;
+}
+
+/// Whether the peer of an accepted connection may have it; else it is reset, which leaves nothing of it in the kernel.
+bool StreamServer::admits(int accepted) {
+    if (permit_.countFor(countedPeer(peer_)))
+        return true;
+    permit_.giveBack();
+    resetConnection(accepted);
+    refused(Endpoint(peer_)); // a slot may wait, and accept others
+    return false;
+}
+
 // --- the queue ---
 
 void StreamServer::queue(StreamSocket* socket) {
@@ -287,6 +344,8 @@ void StreamServer::queue(StreamSocket* socket) {
         logMessage(LogLevel::Warning, "halyard.net", "addPendingConnection() of a server: there is no socket");
         return;
     }
+    if (permit_)
+        socket->countBy(std::move(permit_));
     socket->suspendReading();
     pending_.emplace_back(socket);
     pendingConnectionAvailable();

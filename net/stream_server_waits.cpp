@@ -11,6 +11,13 @@
 
 namespace halyard {
 
+namespace {
+
+// No loop runs here that could be told when there is room.
+constexpr std::chrono::milliseconds limitedRetry(20);
+
+} // namespace
+
 /// Whether a wait has succeeded; the time that was over for one before is no error any more then.
 bool StreamServer::hasFound() {
     if (!hasPendingConnections())
@@ -31,7 +38,7 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
     std::optional<SocketEngine::Time> until;
     if (msec >= 0 && !hasPendingConnections())
         until = WaitClock::after(std::chrono::milliseconds(msec));
-    std::optional<SocketEngine::Time> retry; // while the system is exhausted
+    std::optional<SocketEngine::Time> retry; // while the system is exhausted, or the limits are
     for (;;) {
         if (hasFound())
             return true;
@@ -62,7 +69,9 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
                      isExhausted() ? std::generic_category().message(acceptCause_) : std::string());
             return false;
         }
-        retry = isExhausted() ? std::optional(WaitClock::now() + retryAfter_) : std::nullopt;
+        retry = isExhausted() ? std::optional(WaitClock::now() + retryAfter_)
+                : isLimited() ? std::optional(WaitClock::now() + limitedRetry)
+                              : std::nullopt;
     }
 }
 

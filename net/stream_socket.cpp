@@ -1,5 +1,6 @@
 #include <halyard/net/stream_socket.h>
 
+#include "counted_engine.h"
 #include "engine_failure.h"
 #include "lingering_close.h"
 #include "native_engine.h"
@@ -219,6 +220,14 @@ void StreamSocket::beginAccepted(int descriptor) {
     hindered_.suspended = true;
     hindered_.unconnected = false;
     state_ = SocketState::Connected;
+}
+
+void StreamSocket::countBy(ConnectionPermit permit) {
+    auto counted = std::make_unique<CountedEngine>(engineClient());
+    counted->adopt(engine_->release());
+    counted->count(std::move(permit));
+    engine_ = std::move(counted);
+    observe();
 }
 
 void StreamSocket::suspendReading() {

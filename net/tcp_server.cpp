@@ -88,6 +88,20 @@ void TcpServer::addConnection(int socketDescriptor, const Endpoint& peer) {
     queueAccepted(std::move(socket));
 }
 
+void TcpServer::refused(const Endpoint& peer) {
+    tellOfRefusal(peer, "its network has as many connections as one may have");
+}
+
+void TcpServer::tellOfRefusal(const Endpoint& peer, const std::string& why) {
+    const auto heldBack = refusals_.pass();
+    if (!heldBack && clientRefused.connectionCount() == 0)
+        return;
+    const std::string sentence = "a client from " + peer.toString() + " is turned away: " + why;
+    if (heldBack)
+        logMessage(LogLevel::Warning, "halyard.net", sentence + LogThrottle::text(*heldBack));
+    clientRefused(peer, sentence);
+}
+
 TcpSocket* TcpServer::nextPendingConnection() { return static_cast<TcpSocket*>(StreamServer::nextPendingConnection()); }
 
 } // namespace halyard

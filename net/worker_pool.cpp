@@ -98,6 +98,8 @@ bool WorkerPool::Arrival::adopt(StreamSocket& socket) {
         return false;
     }
     descriptor_ = -1;
+    if (permit_)
+        socket.countBy(std::move(permit_));
     return true;
 }
 
@@ -149,8 +151,10 @@ bool WorkerPool::send(std::unique_ptr<Arrival> arrival) {
         if (worker->post(std::move(arrival)) == nullptr)
             return true;
     }
-    logMessage(LogLevel::Warning, "halyard.net",
-               quitting_ ? "WorkerPool::serve(): it was told to quit" : "WorkerPool::serve(): no worker runs");
+    if (const auto heldBack = refusals_.pass())
+        logMessage(LogLevel::Warning, "halyard.net",
+                   (quitting_ ? "WorkerPool::serve(): it was told to quit" : "WorkerPool::serve(): no worker runs") +
+                       LogThrottle::text(*heldBack));
     return false;
 }
 

@@ -1,5 +1,6 @@
 #include <halyard/core/log.h>
 
+#include <halyard/core/clock.h>
 #include <halyard/signals/signal.h>
 
 #include <logged.h>
@@ -8,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -15,6 +17,7 @@
 
 using namespace halyard;
 using namespace halyard::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -134,4 +137,23 @@ TEST_CASE("spdlog's default logger, registry and level stay the host's") {
     logMessage(LogLevel::Error, "halyard.core", "still heard");
     spdlog::set_level(level);
     CHECK(logged.lines().size() == 2);
+}
+
+TEST_CASE("a throttle lets one line through and then none for a while, and says how many were held back") {
+    ManualClock clock;
+    LogThrottle throttle(1s);
+    CHECK(throttle.pass() == 0U);
+    for (int i = 0; i != 41; ++i)
+        CHECK_FALSE(throttle.pass());
+    clock.skip(999ms);
+    CHECK_FALSE(throttle.pass());
+    clock.skip(1ms);
+    CHECK(throttle.pass() == 42U);
+    CHECK_FALSE(throttle.pass());
+    clock.skip(2s);
+    CHECK(throttle.pass() == 1U);
+    clock.skip(2s);
+    CHECK(throttle.pass() == 0U);
+    CHECK(LogThrottle::text(0).empty());
+    CHECK(LogThrottle::text(41) == " (and 41 more since the last such line)");
 }

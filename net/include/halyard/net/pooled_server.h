@@ -21,7 +21,7 @@ namespace halyard {
 ///
 /// It only accepts, and queues nothing: newConnection tells that a connection was handed over. Several may share a
 /// pool, and close and listen anew; connections live on without their server. It lives on the pool's thread; where that
-/// is gone, clients are turned away with a logged sentence.
+/// is gone, clients are turned away: clientRefused.
 class HALYARD_API PooledServer : public TcpServer {
   public:
     using Handler = std::function<void(TcpSocket*)>; ///< Gets each connection, on the worker's thread.

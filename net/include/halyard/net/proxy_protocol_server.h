@@ -24,7 +24,8 @@ namespace halyard {
 ///
 /// Who connects from a trusted network must begin with a header, of version 1 or 2, and is queued when it is complete;
 /// anybody else is turned away, because a header could be a lie there, and its absence must not be guessed (see
-/// ProxyHeaderParser). newConnection tells of an accepted connection as ever, and again when one is queued.
+/// ProxyHeaderParser): clientRefused tells by whom it came, and why. newConnection tells of an accepted connection as
+/// ever, and again when one is queued.
 ///
 /// The headers are read by the event loop: a waitForNewConnection() only accepts. close() leaves those alone who are
 /// about to send theirs: they are queued still.
@@ -52,16 +53,14 @@ class HALYARD_API ProxyProtocolServer : public TcpServer {
     /// A client was accepted whose header is awaited. The object lives until that has come, or the client has been
     /// turned away: see Drain. A slot may do anything but delete it.
     Signal<Object*> headerAwaited{this};
-    /// A client was turned away; by whom it came, and the reason in a sentence. A slot may do anything.
-    Signal<Endpoint, std::string> clientRefused{this};
 
   protected:
     void incomingConnection(int socketDescriptor) override;
+    /// The balancer's is not the peer's; the header says who that is.
+    HostAddress countedPeer(const Endpoint&) const override { return {}; }
 
   private:
     class Arrival;
-
-    void refuse(const Endpoint& peer, const std::string& why);
 
     std::vector<std::pair<HostAddress, int>> trusted_;
     std::chrono::milliseconds headerTimeout_{5000};

@@ -2,6 +2,7 @@
 
 #include <halyard/core/deadline.h>
 #include <halyard/core/object.h>
+#include <halyard/net/connection_limits.h>
 #include <halyard/net/endpoint.h>
 #include <halyard/net/engine_client.h>
 #include <halyard/net/socket_types.h>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -24,7 +26,7 @@ class StreamSocket;
 enum class AcceptState : std::uint8_t {
     Closed,        ///< It does not listen.
     Running,       ///< It accepts who comes.
-    Full,          ///< As many wait to be taken as the limit allows.
+    Full,          ///< As many wait to be taken, or are open, as the limits allow.
     PausedByError, ///< accept(2) failed.
     PausedByUser,
 };
@@ -44,7 +46,8 @@ enum class AcceptState : std::uint8_t {
 ///     acceptState()  begins with                           ends with
 ///     Closed         the constructor, close()              listen(), setSocketDescriptor()
 ///     Running        listen(), the end of any below        any of the others
-///     Full           as many pending as the limit allows   taking one, or a higher limit
+///     Full           as many pending as the limit allows,  taking one, the end of one,
+///                    or as many open as setLimits() says   or a higher limit
 ///     PausedByError  no descriptors or memory left, or     by itself after a while (not where the listener is broken),
 ///                    a listener that is broken             a wait that can accept again, or resumeAccepting()
 ///     PausedByUser   pauseAccepting()                      resumeAccepting()
@@ -79,6 +82,12 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     void setMaxPendingConnections(int count);
     int maxPendingConnections() const noexcept { return maxPending_; } ///< See setMaxPendingConnections(); 30 at first.
 
+    /// How many connections may be open, in all and of one peer: see ConnectionLimits, which several servers may share.
+    /// No limit until this is called, and again with null. It counts those that come from then on: all that are
+    /// queued, and those of a PooledServer. Where a class of one's own hands a descriptor elsewhere, see takePermit().
+    void setLimits(std::shared_ptr<ConnectionLimits> limits);
+    const std::shared_ptr<ConnectionLimits>& limits() const noexcept { return limits_; } ///< See setLimits(); or null.
+
     virtual bool hasPendingConnections() const; ///< nextPendingConnection() would give one.
     /// The connection that has waited longest, a child of the server; null where none waits. It starts reading now:
     /// no readyRead of it was lost. A client that has gone meanwhile is told of by the signals of its socket.
@@ -89,7 +98,8 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     /// and thread. True where hasPendingConnections() is. What came and was taken by a slot ends the wait too: false,
     /// and not timed out; so do a limit that allows none, close() in a slot, and a listener that is broken. `timedOut`
     /// is always written; when the time is over, the error is SocketTimeout. Accepts while paused by the user. Without
-    /// descriptors or memory it tries again every so often, until its time is over.
+    /// descriptors or memory, or with as many connections as setLimits() allows, it tries again every so often, until
+    /// its time is over.
     bool waitForNewConnection(int msec = 0, bool* timedOut = nullptr);
 
     /// The kernel's queue of connections that were not accepted yet, for the next listen(): the system's maximum
@@ -123,6 +133,17 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     /// Who is at the other end of the descriptor that incomingConnection() is called with; null for any other.
     Endpoint incomingPeer(int socketDescriptor) const { return socketDescriptor == incoming_ ? peer_ : Endpoint(); }
 
+    /// The place of the connection that incomingConnection() is called with, for who hands the descriptor elsewhere and
+    /// does not queue it here: the connection counts as long as that lives (see WorkerPool::serve()), or not any more
+    /// after incomingConnection(), where nobody takes it.
+    ConnectionPermit takePermit() noexcept { return std::move(permit_); }
+    /// The place of the connection that is queued next.
+    void givePermit(ConnectionPermit permit) noexcept { permit_ = std::move(permit); }
+    /// For which peer a connection counts, that was accepted just now; the null address where that is not known yet.
+    virtual HostAddress countedPeer(const Endpoint& peer) const { return peer.address; }
+    /// A connection was reset, because its peer has as many as one may have. A slot may have deleted the server then.
+    virtual void refused(const Endpoint& peer) { (void)peer; }
+
     virtual std::string localText() const = 0; ///< Where it listens, or should have, for people.
     virtual void moved() {}                    ///< Clients come to another address from now on: the engine's local().
     /// A descriptor is to be adopted that listens here. False where that is no address of this kind of server.
@@ -140,6 +161,8 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     void enteredThread() override; ///< Clients that come meanwhile wait in the kernel's backlog.
 
   private:
+    friend class ConnectionLimits;
+
     /// Goes on with accepting after an error, later every time.
     class Retry final : public Deadline {
       public:
@@ -155,6 +178,10 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     void engineReady(std::uint32_t ready) override;
 
     bool hasRoom() const;
+    bool isLimited() const;
+    void tryAgain();
+    bool permits();
+    bool admits(int accepted);
     bool hasFound();
     void acceptSome();
     bool acceptFailed(int cause);
@@ -170,15 +197,19 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     mutable std::deque<Pointer<StreamSocket>> pending_;
     std::string errorText_; ///< of SocketTimeout only the cause, if it has one: who looks often makes no sentences
     Retry retry_{*this};
-    std::chrono::milliseconds retryAfter_{0}; ///< until the next try; 0 where there will be none by itself
-    Endpoint peer_;                           ///< of incoming_
-    int incoming_ = -1;                       ///< what incomingConnection() is called with
-    int acceptCause_ = 0;                     ///< errno of the last accept(2) that paused
+    std::chrono::milliseconds retryAfter_{0};  ///< until the next try; 0 where there will be none by itself
+    std::shared_ptr<ConnectionLimits> limits_; ///< null where there are none
+    ConnectionPermit permit_;                  ///< of the connection that is being accepted
+    Signal<> roomCame_;                        ///< from any thread: limits_ may allow one more
+    Endpoint peer_;                            ///< of incoming_
+    int incoming_ = -1;                        ///< what incomingConnection() is called with
+    int acceptCause_ = 0;                      ///< errno of the last accept(2) that paused
     int maxPending_ = 30;
     int backlog_ = SOMAXCONN;
     SocketError error_ = SocketError::None;
-    std::uint32_t listening_ = 0; ///< counts the times that it began to listen
-    std::uint32_t arrivals_ = 0;  ///< counts the connections that were accepted
+    std::uint32_t listening_ = 0;    ///< counts the times that it began to listen
+    std::uint32_t arrivals_ = 0;     ///< counts the connections that were accepted
+    mutable bool isLimited_ = false; ///< limits_ allowed no further connection
     bool pausedByUser_ = false;
     bool pausedByError_ = false;
     bool inErrorEpisode_ = false;

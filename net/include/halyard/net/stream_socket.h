@@ -23,6 +23,7 @@ struct sockaddr;
 
 namespace halyard {
 
+class ConnectionPermit;
 class Pipe;
 class SocketEngine;
 class SocketTimeouts;
@@ -264,6 +265,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     friend class Forwarder;
     friend class SocketTimeouts;
     friend class StreamServer;
+    friend class WorkerPool;
     using Time = Clock::time_point;
     enum class Ending : std::uint8_t { Gentle, Reset, Released };
     static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
@@ -286,6 +288,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
         bool any() const noexcept { return std::bit_cast<std::uint64_t>(*this) != 0; }
     };
+
+    void
+    countBy(ConnectionPermit permit); ///< A connection that has just begun: it counts as long as it has its descriptor.
 
     template <class Emission>
     void orGoOn(const Still& still, Emission emission);

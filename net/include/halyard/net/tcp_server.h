@@ -1,5 +1,7 @@
 #pragma once
 
+#include <halyard/core/log.h>
+#include <halyard/net/connection_limits.h>
 #include <halyard/net/endpoint.h>
 #include <halyard/net/host_address.h>
 #include <halyard/net/network_proxy.h>
@@ -70,6 +72,10 @@ class HALYARD_API TcpServer : public StreamServer {
     /// The proxy listens for another client: see setRebind(). serverAddress() and serverPort() tell where.
     Signal<> rebound{this};
 
+    /// A client was turned away, because its peer has as many connections as setLimits() allows one; who it is, and the
+    /// reason in a sentence. The log has such a sentence too, every ten seconds at most. A slot may do anything.
+    Signal<Endpoint, std::string> clientRefused{this};
+
   protected:
     /// Makes a TcpSocket, a child of the server, and queues that.
     void incomingConnection(int socketDescriptor) override;
@@ -79,6 +85,10 @@ class HALYARD_API TcpServer : public StreamServer {
     /// Makes a TcpSocket, a child of the server, of a connected descriptor, which is the server's from here on, and
     /// queues that; its peer is who the caller says.
     void addConnection(int socketDescriptor, const Endpoint& peer);
+
+    void refused(const Endpoint& peer) override;
+    /// Tells of a client that was turned away, and why: by clientRefused, and at times in the log.
+    void tellOfRefusal(const Endpoint& peer, const std::string& why);
 
   private:
     using StreamServer::queue; // nothing but a TcpSocket
@@ -93,6 +103,7 @@ class HALYARD_API TcpServer : public StreamServer {
     NetworkProxy proxy_;
     std::string by_; ///< the proxy that listens; "" where none does
     std::chrono::milliseconds proxyTimeout_{5000};
+    LogThrottle refusals_;
     bool reusePort_ = false;
     bool rebind_ = false;
 };

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <halyard/core/log.h>
 #include <halyard/core/object.h>
+#include <halyard/net/connection_limits.h>
 #include <halyard/net/stream_socket.h>
 #include <halyard/net/tcp_socket.h>
 #include <halyard/signals/executor.h>
@@ -62,15 +64,17 @@ class HALYARD_API WorkerPool : public Object {
     /// until then. One that is moved to another thread leaves the pool.
     ///
     /// The descriptor is the pool's from here on, whatever becomes of it: what is refused is closed. False, with a
-    /// logged sentence, after quit() and where no worker runs; a descriptor that is no connection is found out and
-    /// logged on the worker; one whose peer has reset it by then is closed without a word. `Socket` may be a class of one's own that can be made with just a parent. Several threads
-    /// run handlers at the same time; an exception that leaves one ends the program, as in any Thread. Thread-safe; it
-    /// costs one task posted from thread to thread.
+    /// sentence in the log now and then, after quit() and where no worker runs; a descriptor that is no connection is
+    /// found out and logged on the worker; one whose peer has reset it by then is closed without a word. `Socket` may
+    /// be a class of one's own that can be made with just a parent. Several threads run handlers at the same time; an
+    /// exception that leaves one ends the program, as in any Thread. Thread-safe; it costs one task posted from thread
+    /// to thread. A connection that ConnectionLimits count brings its permit along: see StreamServer::takePermit().
     template <std::derived_from<StreamSocket> Socket = TcpSocket, std::invocable<Socket*> Handler>
-    bool serve(int descriptor, Handler handler) {
+    bool serve(int descriptor, Handler handler, ConnectionPermit permit = {}) {
         class Here final : public Arrival {
           public:
-            Here(int connection, Handler&& then) : Arrival(connection), then_(std::move(then)) {}
+            Here(int connection, Handler&& then, ConnectionPermit&& permit)
+                : Arrival(connection, std::move(permit)), then_(std::move(then)) {}
             void run() override {
                 auto* const socket = new Client<Socket>(arriveAt());
                 if (adopt(*socket))
@@ -80,7 +84,7 @@ class HALYARD_API WorkerPool : public Object {
           private:
             Handler then_;
         };
-        return send(std::make_unique<Here>(descriptor, std::move(handler)));
+        return send(std::make_unique<Here>(descriptor, std::move(handler), std::move(permit)));
     }
 
     /// Takes no more connections, and ends each worker when the last of its own has been deleted. Those that are there
@@ -139,13 +143,15 @@ class HALYARD_API WorkerPool : public Object {
         ~Arrival() override;
 
       protected:
-        explicit Arrival(int descriptor) noexcept : descriptor_(descriptor) {}
+        Arrival(int descriptor, ConnectionPermit permit) noexcept
+            : permit_(std::move(permit)), descriptor_(descriptor) {}
         Worker& arriveAt() noexcept { return *std::exchange(worker_, nullptr); } ///< The place counts from here on.
         bool adopt(StreamSocket& socket);                                        ///< If not, it has deleted the socket.
 
       private:
         friend class WorkerPool;
         Worker* worker_ = nullptr;
+        ConnectionPermit permit_;
         int descriptor_;
     };
 
@@ -158,6 +164,7 @@ class HALYARD_API WorkerPool : public Object {
     std::atomic<Balance> balance_ = Balance::LeastConnections;
     std::atomic<std::uint32_t> turn_ = 0; ///< counts the connections: whose turn it is
     std::atomic<bool> quitting_ = false;
+    LogThrottle refusals_;
     std::size_t ended_ = 0;
     Signal<std::chrono::milliseconds> quitAsked_{this};
 };
