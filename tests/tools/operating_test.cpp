@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <doctest/doctest.h>
+#include <from_address.h>
 
 using namespace halyard::test;
 
@@ -136,6 +137,43 @@ TEST_CASE("more clients than allowed wait until one has gone") {
     CHECK(its.metric("connections_total") == 2);
     first.close();
     CHECK(third.receive(5) == "three");
+}
+
+TEST_CASE("an address that has all of its clients is reset, told of and counted, and others are served") {
+    Observed its({"--max-clients-per-address", "2", "--threads", "2"});
+    std::vector<PlainSocket> flood;
+    for (int i = 0; i != 200; ++i) {
+        flood.push_back(connectedFrom(66, its.server.port()));
+        if (i % 50 == 0)
+            CHECK(echoes(connectPatiently(its.server.port()), "hello"));
+    }
+    CHECK(its.comesTo("refused_clients_total", 198));
+    CHECK(its.metric("connections") == 2);
+    CHECK(echoes(connectPatiently(its.server.port()), "hello"));
+    const auto result = its.server.stop();
+    CHECK(result.code == 0);
+    const std::string& log = result.errors;
+    std::size_t told = 0;
+    for (std::size_t at = log.find("is turned away"); at != std::string::npos; at = log.find("is turned away", at + 1))
+        ++told;
+    CHECK(told >= 1);
+    CHECK(told <= 2); // of each loop one
+}
+
+TEST_CASE("clients that hold what they have and say nothing, or never read, are let go, and who waits is served") {
+    Observed its({"--max-clients", "8", "--idle-timeout", "0.5", "--write-timeout", "0.5", "--max-queued", "65536"});
+    std::vector<PlainSocket> silent;
+    for (std::uint8_t i = 0; i != 4; ++i)
+        silent.push_back(connectedFrom(static_cast<std::uint8_t>(70 + i), its.server.port()));
+    std::vector<PlainSocket> deaf;
+    const std::string much(256 * 1024, 'x');
+    for (std::uint8_t i = 0; i != 4; ++i) {
+        deaf.push_back(connectedFrom(static_cast<std::uint8_t>(80 + i), its.server.port()));
+        while (::send(deaf.back().descriptor(), much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+        }
+    }
+    CHECK(echoes(connectPatiently(its.server.port()), "hello"));
+    CHECK(its.comesTo("errors_total", 8, "kind=\"SocketTimeout\""));
 }
 
 TEST_CASE("a client that is silent too long is let go") {

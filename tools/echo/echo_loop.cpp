@@ -7,6 +7,7 @@
 #include <halyard/net/proxy_protocol_server.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ namespace echo {
 namespace {
 
 using namespace std::chrono_literals;
+using halyard::ConnectionLimits;
 using halyard::Drain;
 using halyard::LocalServer;
 using halyard::LocalSocket;
@@ -51,14 +53,14 @@ std::string nameOf(const StreamServer& server) {
     return "unix:" + static_cast<const LocalServer&>(server).serverName();
 }
 
-EchoLoop::EchoLoop(const ServeOptions& options, Journal& journal, LoopMetrics& metrics)
+EchoLoop::EchoLoop(const ServeOptions& options, std::shared_ptr<ConnectionLimits> limits, Journal& journal,
+                   LoopMetrics& metrics)
     : options_(options),
+      limits_(std::move(limits)),
       journal_(journal),
       metrics_(metrics),
       drain_(new Drain(this)),
-      heart_(new halyard::Timer(this)),
-      maxClients_((options.maxClients + static_cast<std::size_t>(options.threads) - 1) /
-                  static_cast<std::size_t>(options.threads)) {
+      heart_(new halyard::Timer(this)) {
     drain_->finished.connect(this, [this] { drained(); });
     heart_->timeout.connect(this, &EchoLoop::beat);
     if (options.metrics) { // nobody else would look at its pulse
@@ -90,18 +92,28 @@ bool EchoLoop::adopt(int descriptor, const ListenAddress& address) {
 }
 
 TcpServer* EchoLoop::makeTcpServer() {
-    if (options_.trusted.empty())
-        return new TcpServer(this);
-    auto* const server = new ProxyProtocolServer(this);
-    for (const auto& [network, length] : options_.trusted)
-        server->trust(network, length);
-    server->setHeaderTimeout(options_.headerTimeout);
-    server->headerAwaited.connect(drain_, [this](Object* arrival) { drain_->waitFor(*arrival); });
+    TcpServer* server = nullptr;
+    if (options_.trusted.empty()) {
+        server = new TcpServer(this);
+    } else {
+        auto* const balanced = new ProxyProtocolServer(this);
+        for (const auto& [network, length] : options_.trusted)
+            balanced->trust(network, length);
+        balanced->setHeaderTimeout(options_.headerTimeout);
+        balanced->headerAwaited.connect(drain_, [this](Object* arrival) { drain_->waitFor(*arrival); });
+        server = balanced;
+    }
     server->clientRefused.connect(this, [this](const halyard::Endpoint&, const std::string& sentence) {
         LoopMetrics::add(metrics_.refusedClients);
-        journal_.warn(sentence);
+        warn(refusals_, sentence);
     });
     return server;
+}
+
+/// For what clients can cause at will: a flood shall not fill a disk.
+void EchoLoop::warn(halyard::LogThrottle& throttle, const std::string& sentence) {
+    if (const auto heldBack = throttle.pass())
+        journal_.warn(sentence + halyard::LogThrottle::text(*heldBack));
 }
 
 bool EchoLoop::keep(StreamServer* server, bool listens, const ListenAddress& address) {
@@ -110,43 +122,27 @@ bool EchoLoop::keep(StreamServer* server, bool listens, const ListenAddress& add
         delete server;
         return false;
     }
+    server->setLimits(limits_);
     server->newConnection.connect(this, [this, server] { take(*server); });
     server->acceptError.connect(this, [this, server](SocketError) {
         LoopMetrics::add(metrics_.acceptErrors);
-        journal_.warn(server->errorString());
+        warn(acceptErrors_, server->errorString());
     });
     drain_->add(*server);
     listeners_.push_back({&address, server});
     return true;
 }
 
-bool EchoLoop::isFull() const noexcept {
-    return maxClients_ != 0 && metrics_.openConnections.load(std::memory_order_relaxed) >= maxClients_;
-}
-
 void EchoLoop::take(StreamServer& server) {
     while (StreamSocket* const client = server.nextPendingConnection()) {
         client->setReadTimeout(options_.idleTimeout);
         client->setWriteTimeout(options_.writeTimeout);
-        auto* const session = new Session(*client, nameOf(*client), options_.maxQueued, journal_, metrics_);
-        session->destroyed.connect(this, &EchoLoop::clientGone);
+        new Session(*client, nameOf(*client), options_.maxQueued, journal_, metrics_);
         client->disconnected.connect(client, &Object::deleteLater);
         drain_->add(*client);
     }
-    if (!isFull() || paused_)
-        return;
-    paused_ = true;
-    LoopMetrics::add(metrics_.fullPauses);
-    for (const Listener& each : listeners_)
-        each.server->pauseAccepting();
-}
-
-void EchoLoop::clientGone() {
-    if (!paused_ || isFull())
-        return;
-    paused_ = false;
-    for (const Listener& each : listeners_)
-        each.server->resumeAccepting();
+    if (options_.maxClients != 0 && limits_->connections() >= options_.maxClients)
+        LoopMetrics::add(metrics_.fullPauses);
 }
 
 void EchoLoop::beat() {

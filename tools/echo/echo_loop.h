@@ -3,12 +3,15 @@
 #include "metrics.h"
 #include "serve_options.h"
 
+#include <halyard/core/log.h>
 #include <halyard/core/object.h>
 #include <halyard/core/timer.h>
+#include <halyard/net/connection_limits.h>
 #include <halyard/net/drain.h>
 #include <halyard/net/stream_server.h>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,10 +24,11 @@ namespace echo {
 class Journal;
 
 /// What one event loop does: its listeners, their clients, and the end of both. It is set up on the main thread and
-/// then moves to its own; the loops share addresses, and no data but what they count.
+/// then moves to its own; the loops share addresses and limits, and no data but what they count.
 class EchoLoop : public halyard::Object {
   public:
-    EchoLoop(const ServeOptions& options, Journal& journal, LoopMetrics& metrics);
+    EchoLoop(const ServeOptions& options, std::shared_ptr<halyard::ConnectionLimits> limits, Journal& journal,
+             LoopMetrics& metrics);
 
     // Each is true, or errorString() says why not.
 
@@ -50,19 +54,19 @@ class EchoLoop : public halyard::Object {
     halyard::TcpServer* makeTcpServer();
     bool keep(halyard::StreamServer* server, bool listens, const ListenAddress& address);
     void take(halyard::StreamServer& server);
-    void clientGone();
     void beat();
-    bool isFull() const noexcept;
+    void warn(halyard::LogThrottle& throttle, const std::string& sentence);
 
     const ServeOptions& options_;
+    std::shared_ptr<halyard::ConnectionLimits> limits_;
     Journal& journal_;
     LoopMetrics& metrics_;
     std::vector<Listener> listeners_;
     halyard::Drain* drain_;
     halyard::Timer* heart_;
     std::chrono::steady_clock::time_point nextBeat_;
-    std::size_t maxClients_; ///< its share
-    bool paused_ = false;
+    halyard::LogThrottle refusals_;
+    halyard::LogThrottle acceptErrors_;
     std::string error_;
 };
 

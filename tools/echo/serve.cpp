@@ -110,8 +110,11 @@ class Server : public halyard::Object {
             if (!listens)
                 return server.errorString();
         }
+        const auto limits =
+            std::make_shared<halyard::ConnectionLimits>(options_.maxClients, options_.maxClientsPerAddress);
         for (int i = 0; i != options_.threads; ++i) {
-            auto loop = std::make_unique<EchoLoop>(options_, journal_, metrics_.of(static_cast<std::size_t>(i)));
+            auto loop =
+                std::make_unique<EchoLoop>(options_, limits, journal_, metrics_.of(static_cast<std::size_t>(i)));
             drainAsked_.connect(loop.get(), &EchoLoop::drain);
             letGoAsked_.connect(loop.get(), &EchoLoop::letGo);
             loop->drained.connect(this, &Server::oneDrained);

@@ -13,6 +13,8 @@
 #include <thread>
 #include <utility>
 
+#include <sys/resource.h>
+
 namespace echo {
 
 namespace {
@@ -64,6 +66,19 @@ std::vector<std::pair<HostAddress, int>> readNetworks(const std::vector<std::str
     return all;
 }
 
+/// So many that who asks for metrics finds a descriptor too, and the loops have theirs. 0 where the system sets no
+/// limit.
+std::size_t clientsByDescriptors(const ServeOptions& options) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return 0;
+    constexpr std::size_t program = 64;
+    constexpr std::size_t loop = 16;
+    const std::size_t own = program + static_cast<std::size_t>(options.threads) * (loop + options.listen.size());
+    const auto all = static_cast<std::size_t>(limit.rlim_cur);
+    return std::max({all - std::min(all, own), all / 4, std::size_t{1}});
+}
+
 } // namespace
 
 ServeCommand::ServeCommand(CLI::App& app)
@@ -80,8 +95,11 @@ ServeCommand::ServeCommand(CLI::App& app)
               ->check(CLI::Range(0, 1024)),
           "N", "HALYARD_ECHO_THREADS");
     named(app_.add_option("--max-clients", maxClients_,
-                          "Clients at a time, shared evenly by the loops; the others wait; 0: no limit"),
+                          "Clients at a time; the others wait; 0: as many as there are descriptors for"),
           "N", "HALYARD_ECHO_MAX_CLIENTS");
+    named(app_.add_option("--max-clients-per-address", maxClientsPerAddress_,
+                          "Clients at a time of an IPv4 address or an IPv6 /64; others of it are reset; 0: no limit"),
+          "N", "HALYARD_ECHO_MAX_CLIENTS_PER_ADDRESS");
     named(app_.add_option("--max-queued", maxQueued_,
                           "From so many bytes on that wait to be sent back a client is not read from")
               ->transform(CLI::AsSizeValue(false)),
@@ -127,7 +145,8 @@ ServeOptions ServeCommand::options() const {
             throw UsageError('\'' + metrics_ + "' is not an ADDRESS:PORT for --metrics, like 127.0.0.1:9107");
     }
     options.threads = threads_ != 0 ? threads_ : static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
-    options.maxClients = maxClients_;
+    options.maxClients = maxClients_ != 0 ? maxClients_ : clientsByDescriptors(options);
+    options.maxClientsPerAddress = maxClientsPerAddress_;
     options.maxQueued = std::max<std::size_t>(maxQueued_, 1);
     options.idleTimeout = milliseconds(idleTimeout_);
     options.writeTimeout = milliseconds(writeTimeout_);
@@ -140,8 +159,8 @@ ServeOptions ServeCommand::options() const {
     if (drainDelay_ > 0 && drain_ <= 0)
         throw UsageError("--drain-delay needs --drain: without it the server ends at once");
     const bool isSimple = options.listen.size() == 1 && options.listen.front().kind == Kind::Tcp && threads_ == 1 &&
-                          trusted_.empty() && metrics_.empty() && maxClients_ == 0 && drain_ <= 0 &&
-                          idleTimeout_ <= 0 && writeTimeout_ <= 0;
+                          trusted_.empty() && metrics_.empty() && maxClients_ == 0 && maxClientsPerAddress_ == 0 &&
+                          drain_ <= 0 && idleTimeout_ <= 0 && writeTimeout_ <= 0;
     if (blocking_ && !isSimple)
         throw UsageError("--blocking serves one client at a time at one ADDRESS:PORT, and knows no other option than "
                          "--max-queued and those of the log");

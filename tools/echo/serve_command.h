@@ -35,6 +35,7 @@ class ServeCommand {
     double drainDelay_ = 0;
     int threads_ = 1;
     std::size_t maxClients_ = 0;
+    std::size_t maxClientsPerAddress_ = 0;
     std::size_t maxQueued_ = 1024 * 1024;
     bool blocking_ = false;
     bool check_ = false;

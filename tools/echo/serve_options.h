@@ -27,6 +27,7 @@ struct ServeOptions {
     std::vector<ListenAddress> listen;
     int threads = 1;
     std::size_t maxClients = 0; ///< 0: no limit
+    std::size_t maxClientsPerAddress = 0;
     std::size_t maxQueued = 1024 * 1024;
     std::chrono::milliseconds idleTimeout{0}; ///< 0: none
     std::chrono::milliseconds writeTimeout{0};

@@ -23,8 +23,8 @@ _halyard_echo() {
     local words=$common
     case $command in
     serve)
-        words+=' --listen --threads --max-clients --max-queued --idle-timeout --write-timeout --proxy-protocol'
-        words+=' --header-timeout --drain --drain-delay --metrics --log --log-level --blocking --check systemd unix: fd:'
+        words+=' --listen --threads --max-clients --max-clients-per-address --max-queued --idle-timeout'
+        words+=' --write-timeout --proxy-protocol --header-timeout --drain --drain-delay --metrics --log --log-level --blocking --check systemd unix: fd:'
         ;;
     send) words+=' --verify --timeout --proxy unix:' ;;
     bench)
