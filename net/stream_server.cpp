@@ -322,6 +322,7 @@ bool StreamServer::isLimited() const {
 
 /// Whether there may be one connection more, which has its place then.
 bool StreamServer::permits() {
+    permit_.giveBack(); // an exception may have left it here
     permit_ = limits_->permitFor(*this);
     isLimited_ = !permit_;
     return !isLimited_;
@@ -352,6 +353,8 @@ void StreamServer::queue(StreamSocket* socket) {
 }
 
 void StreamServer::queueAccepted(std::unique_ptr<StreamSocket> socket) {
+    if (permit_)
+        socket->countBy(std::move(permit_));
     pending_.emplace_back(socket.get()); // which may throw: then the connection ends here
     socket.release()->suspendReading();
     pendingConnectionAvailable();
