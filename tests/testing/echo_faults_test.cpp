@@ -24,7 +24,7 @@ TEST_CASE("whatever call of an echo fails: it is repeated or told, and no byte i
 
 TEST_CASE("however little is transferred at a time, and however often a call is to be repeated, all of it arrives") {
     const std::string message = pattern(3'000);
-    for (const std::size_t most : {1, 7, 1000}) {
+    for (const std::size_t most : {1U, 7U, 1000U}) {
         CAPTURE(most);
         Faults faults;
         for (const Call call : {Call::Recv, Call::Send, Call::SendMsg})

@@ -104,7 +104,7 @@ class Faults {
     };
 
     /// Without a rule it only counts.
-    explicit Faults(Threads threads = Threads::This) noexcept;
+    explicit Faults(Threads threads = Threads::This);
     Faults(const Faults&) = delete;
     Faults& operator=(const Faults&) = delete;
     ~Faults(); ///< All is as ever again.
