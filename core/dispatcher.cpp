@@ -110,6 +110,7 @@ bool Dispatcher::runTasks() {
         if (tasks_ == nullptr)
             tasksEnd_ = &tasks_;
         ++tasksBegun_;
+        __builtin_prefetch(tasks_); // it comes from another processor, in a burst
         const SlotScope slot(*this);
         task->run();
     }

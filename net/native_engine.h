@@ -2,7 +2,7 @@
 
 #include "socket_engine.h"
 
-#include <halyard/core/spare_memory.h>
+#include <halyard/signals/spare_memory.h>
 
 namespace halyard {
 

@@ -5,7 +5,7 @@
 #include "proxy_listener.h"
 #include "unclaimed_descriptor.h"
 
-#include <halyard/core/spare_memory.h>
+#include <halyard/signals/spare_memory.h>
 
 #include <memory>
 #include <utility>

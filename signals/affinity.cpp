@@ -1,5 +1,6 @@
 #include <halyard/signals/affinity.h>
 
+#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -67,7 +68,9 @@ struct AffinityRecords {
         } else {
             record = new Affinity;
             record->mustWait = !hasBarrier; // every Section takes the lock instead
-            record->id = Affinity::isId | ++count;
+            record->id = ++count * (Affinity::belowId + 1);
+            if (record->id == Affinity::noId)
+                std::terminate(); // half a million threads: as if there were no memory for the record
             record->next_ = all;
             all = record;
         }
@@ -121,7 +124,7 @@ bool Section::takeLock(Affinity& me) noexcept {
 
 void Section::returnLock() noexcept { AffinityRecords::get().mutex.unlock(); }
 
-StoppedWorld::StoppedWorld() noexcept {
+void StoppedWorld::begin() noexcept {
     AffinityRecords& records = AffinityRecords::get();
     records.mutex.lock();
     if (!records.hasBarrier)
@@ -134,7 +137,7 @@ StoppedWorld::StoppedWorld() noexcept {
             std::this_thread::yield();
 }
 
-StoppedWorld::~StoppedWorld() {
+void StoppedWorld::end() noexcept {
     AffinityRecords& records = AffinityRecords::get();
     if (records.hasBarrier)
         forEach([](Affinity& each) { each.mustWait.store(false, std::memory_order_release); });

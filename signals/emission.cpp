@@ -28,9 +28,9 @@ Emission::Emission(SignalBase& signal) noexcept : me_(Affinity::current()) {
         if (kind != SignalBase::oneLink && kind != SignalBase::manyLinks)
             return;
         // Of another thread's signal only this can be looked at: it may come to an end meanwhile.
-        const auto& guard = kind == SignalBase::oneLink ? static_cast<const Link*>(its)->place
-                                                        : static_cast<const LinkList*>(its)->guard;
-        if (guard.load(std::memory_order_relaxed) == me_.id) [[likely]] {
+        const LinkState& state = kind == SignalBase::oneLink ? static_cast<const Link*>(its)->state
+                                                             : static_cast<const LinkList*>(its)->state;
+        if (state.guard() == me_.id) [[likely]] {
             if (!isSilenced(signal.owner()))
                 enter(signal);
             return;
@@ -39,18 +39,12 @@ Emission::Emission(SignalBase& signal) noexcept : me_(Affinity::current()) {
     beginElsewhere(signal);
 }
 
-Emission::Emission(Link& link) noexcept : me_(Affinity::current()) {
-    const Section section(me_);
-    running_.current = &link;
-    running_.enter(me_, &link, Running::isLink | Running::isQueued, nullptr);
-}
-
 Emission::~Emission() {
     if (running_.target == 0)
         return;
     {
         const Section section(me_);
-        if ((running_.flags().load(std::memory_order_relaxed) & (Untidy | WalkedElsewhere)) == 0) [[likely]] {
+        if (!running_.state().has(Untidy | WalkedElsewhere)) [[likely]] {
             me_.emissions = running_.outer;
             return;
         }
@@ -60,15 +54,15 @@ Emission::~Emission() {
 
 void Emission::enter(SignalBase& signal) noexcept {
     if (signal.kind() == SignalBase::oneLink) {
-        running_.current = &signal.link();
-        begin_ = &running_.current;
+        only_ = &signal.link();
+        begin_ = &only_;
         end_ = begin_ + 1;
-        running_.enter(me_, running_.current, Running::isLink, running_.current->owner);
+        running_.enter(me_, me_.emissions, reinterpret_cast<std::uintptr_t>(only_) | Running::isLink);
     } else {
         LinkList& all = signal.list();
-        begin_ = all.links.get();
+        begin_ = all.links;
         end_ = begin_ + all.size;
-        running_.enter(me_, &all, 0, all.owner);
+        running_.enter(me_, me_.emissions, reinterpret_cast<std::uintptr_t>(&all));
     }
 }
 
@@ -84,9 +78,7 @@ void Emission::beginElsewhere(SignalBase& signal) noexcept {
         signal.guardBy(me_);
         return;
     }
-    std::atomic<std::uint16_t>& flags = running_.flags();
-    flags.store(static_cast<std::uint16_t>(flags.load(std::memory_order_relaxed) | WalkedElsewhere),
-                std::memory_order_relaxed);
+    running_.state().set(WalkedElsewhere);
 }
 
 /// Whether an emission of another thread has still to look how a Link of this one is called.
@@ -104,14 +96,13 @@ bool Emission::isCalledElsewhere() const noexcept {
     return found;
 }
 
-Thunk Emission::thunkFor(Link& link) noexcept {
+const Way* Emission::wayFor(const Link& link) noexcept {
     const Exclusive right = everything();
-    if (link.has(Ended) || link.has(Blocked))
-        return nullptr;
-    unsigned flags = link.flags.load(std::memory_order_relaxed) & ~unsigned{Remote};
-    if (link.receiver != nullptr && !link.receiver->livesHere())
+    std::uint32_t flags = link.state.flags() & ~std::uint32_t{Remote};
+    // The receiver of one that has ended may be gone.
+    if (!link.has(Ended) && link.receiver != nullptr && !link.receiver->livesHere())
         flags |= Remote;
-    return link.ops->choose(flags);
+    return link.ops().choose(flags);
 }
 
 // --- what runs ---
@@ -119,27 +110,26 @@ Thunk Emission::thunkFor(Link& link) noexcept {
 void Running::leaveTidy(Affinity& thread) noexcept {
     Graves graves;
     Link* const single = link();
-    const auto guard = [&] {
-        return single != nullptr ? single->guard() : list().guard.load(std::memory_order_relaxed);
-    };
-    const auto set = [&](LinkFlag flag, bool on) { single != nullptr ? single->set(flag, on) : list().set(flag, on); };
-    const auto has = [&](LinkFlag flag) { return (flags().load(std::memory_order_relaxed) & flag) != 0; };
-    const Exclusive right([&](const Affinity& me) { return !has(WalkedElsewhere) && guard() == me.id; });
+    LinkState& its = state();
+    const auto guard = [&] { return single != nullptr ? single->guard() : its.guard(); };
+    const Exclusive right([&](const Affinity& me) { return !its.has(WalkedElsewhere) && guard() == me.id; });
     thread.emissions = outer;
     if (right.isEverybodys())
-        set(WalkedElsewhere, isWalkedElsewhere(what(), guard()));
-    if (!has(Untidy) || isWalked(what(), flags().load(std::memory_order_relaxed), right))
+        its.set(WalkedElsewhere, isWalkedElsewhere(what(), guard()));
+    if (!its.has(Untidy) || isWalked(what(), its, right))
         return;
-    set(Untidy, false);
+    its.set(Untidy, false);
     if (single == nullptr)
         list().tidy(right, graves);
     else if (single->has(Ended))
         single->releaseIfUnused(right, graves);
 }
 
-bool Running::isWalked(const void* target, unsigned flags, const Exclusive& right) noexcept {
+void Running::leaveInnermost() noexcept { currentAffinity->emissions->leaveTidy(*currentAffinity); }
+
+bool Running::isWalked(const void* target, const LinkState& state, const Exclusive& right) noexcept {
     if (!right.isEverybodys())
-        return (flags & WalkedElsewhere) != 0 || walks(Affinity::current(), target);
+        return state.has(WalkedElsewhere) || walks(right.thread(), target);
     bool found = false;
     StoppedWorld::forEach([&](const Affinity& thread) { found = found || walks(thread, target); });
     return found;
@@ -154,30 +144,30 @@ bool Running::isWalkedElsewhere(const void* target, std::uint32_t guard) noexcep
 
 Tracked* Running::callerOf(const Tracked& receiver) noexcept {
     for (const Running* each = Affinity::current().emissions; each != nullptr; each = each->outer) {
-        if (each->current == nullptr || each->current->receiver != &receiver)
+        if (each->current()->receiver != &receiver)
             continue;
         if ((each->target & isQueued) == 0)
-            return each->owner;
-        const Link& link = *each->current;
+            return each->owner();
+        const Link& link = *each->current();
         const Exclusive right([&link](const Affinity& me) { return link.isGuardedBy(me); });
         if (link.has(Ended))
             return nullptr;
-        return link.isInList() ? link.list().owner : link.owner;
+        return link.sender();
     }
     return nullptr;
 }
 
 bool Running::isOf(const Tracked& owner) noexcept {
     for (const Running* each = currentAffinity->emissions; each != nullptr; each = each->outer)
-        if (each->owner == &owner)
+        if ((each->target & isQueued) == 0 && each->owner() == &owner)
             return true;
     return false;
 }
 
 void Running::forgetOwner(const Tracked& owner) noexcept {
     for (Running* each = Affinity::current().emissions; each != nullptr; each = each->outer)
-        if (each->owner == &owner)
-            each->owner = nullptr;
+        if ((each->target & isQueued) == 0 && each->owner() == &owner)
+            each->owner() = nullptr;
 }
 
 } // namespace halyard::detail

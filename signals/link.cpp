@@ -2,7 +2,7 @@
 
 #include <halyard/signals/signal.h>
 
-#include "cells.h"
+#include "shared_blocks.h"
 
 #include <algorithm>
 #include <atomic>
@@ -16,8 +16,10 @@ namespace halyard::detail {
 
 namespace {
 
-using LinkCells = CellPool<Link, &Link::next>;
-using ListCells = CellPool<LinkList, &LinkList::nextFree>;
+constexpr std::uint32_t fewOnHeap = 3;
+
+/// 32, 64, 128 ...: those that a Pooled has at hand.
+constexpr std::size_t bytesOf(std::uint32_t capacity) { return sizeof(LinkList::Array) + capacity * sizeof(Link*); }
 
 MisuseHandler misuseHandler = [](const char* sentence) { std::fprintf(stderr, "halyard: %s\n", sentence); };
 
@@ -35,9 +37,20 @@ void CallsOver::run() { std::exchange(link_, nullptr)->callsAreOver(); }
 
 const Tracked* CallsOver::receiver() const noexcept { return link_->has(Revoked) ? nullptr : link_->receiver; }
 
-SlotBox::~SlotBox() = default;
+const Way* SlotOps::choose(std::uint32_t flags) const noexcept {
+    if ((flags & (Ended | Blocked)) != 0)
+        return ended;
+    if ((flags & Blocking) != 0)
+        return (flags & Remote) != 0 ? blocking : deadlock;
+    if ((flags & Queued) != 0 || ((flags & Remote) != 0 && (flags & (Direct | Relay)) == 0))
+        return queued;
+    return (flags & Once) != 0 ? once : direct;
+}
 
-Graves::~Graves() {
+SlotBox::~SlotBox() = default;
+bool SlotBox::isSame(const SlotBox&) const noexcept { return false; }
+
+void Graves::destroy() noexcept {
     while (first_ != nullptr)
         delete std::exchange(first_, first_->next);
 }
@@ -47,58 +60,35 @@ void Graves::add(SlotBox* box) noexcept {
     first_ = box;
 }
 
-Link& Link::allocate() {
-    Link& link = LinkCells::take();
-    link.flags.store(0, std::memory_order_relaxed);
-    link.ops = nullptr;
-    link.receiver = nullptr;
-    link.owner = nullptr;
-    link.next = nullptr;
-    return link;
-}
-
 /// Destroys the functor of a link that has ended, and gives the cell back when no list holds it any more; unless
 /// somebody is still at it, who then comes back here.
 void Link::releaseIfUnused(const Exclusive& right, Graves& graves) noexcept {
-    if (has(InFlight))
-        return;
-    if (Running::isWalked(this, flags.load(std::memory_order_relaxed), right)) {
-        set(Untidy);
-        return;
+    // Nearly always nothing runs on the thread, or nothing that has to be asked for more.
+    const bool isCalm = !right.isEverybodys() && right.thread().emissions == nullptr;
+    if (!isCalm || has(InFlight | WalkedElsewhere)) [[unlikely]] {
+        if (has(InFlight))
+            return;
+        if (Running::isWalked(this, state, right)) {
+            set(Untidy);
+            return;
+        }
     }
     buryFunctor(graves);
     if (holder.load(std::memory_order_relaxed) != 0)
         return;
     leaveRing();
-    place.store(0, std::memory_order_relaxed);
+    state.guardBy(Affinity::noId);
     LinkCells::giveBack(*this);
 }
 
 void Link::buryFunctor(Graves& graves) noexcept {
-    const SlotOps* const table = std::exchange(ops, nullptr);
-    if (table == nullptr || !table->boxed)
+    if (!ops().boxed)
         return;
     SlotBox* box = nullptr;
     std::memcpy(&box, slot, sizeof box);
-    graves.add(box);
-}
-
-void Link::enterRing(Link*& first) noexcept {
-    next = first;
-    previous = &first;
-    if (next != nullptr)
-        next->previous = &next;
-    std::atomic_ref(first).store(this, std::memory_order_release); // see Tracked::endConnections()
-}
-
-void Link::leaveRing() noexcept {
-    if (previous == nullptr)
-        return;
-    std::atomic_ref(*previous).store(next, std::memory_order_release); // see Tracked::endConnections()
-    if (next != nullptr)
-        next->previous = previous;
-    previous = nullptr;
-    next = nullptr;
+    std::memset(slot, 0, sizeof slot);
+    if (box != nullptr)
+        graves.add(box);
 }
 
 void Link::locate() noexcept {
@@ -106,14 +96,13 @@ void Link::locate() noexcept {
     std::uint32_t there = here; // and so it is for one that has left the ring, whose receiver may be gone
     if (previous != nullptr && has(Relay)) {
         SignalBase* target = nullptr;
-        std::memcpy(&target, slot + sizeof(void*), sizeof target);
-        there = target->list().guard.load(std::memory_order_relaxed);
+        std::memcpy(&target, slot, sizeof target);
+        there = target->list().state.guard();
     } else if (previous != nullptr) {
         there = receiver->affinity().id;
     }
     set(Remote, there != here);
-    if (ops != nullptr)
-        chooseCall();
+    chooseWay();
 }
 
 Tracked* Link::sender() const noexcept { return isInList() ? list().owner : owner; }
@@ -124,10 +113,8 @@ SignalBase* Link::signal() const noexcept {
 
 void Link::end(bool revoke, const Exclusive& right) noexcept {
     generation.store(generation.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-    set(Ended);
-    chooseCall();
-    if (revoke)
-        set(Revoked);
+    state.set(revoke ? Ended | Revoked : Ended);
+    way.store(ops().ended, std::memory_order_relaxed);
     if (has(InFlight) && !askWhenOver())
         forgetCalls(right);
     // Calls on their way outlive the signal, but not the receiver: it must still find them.
@@ -135,10 +122,15 @@ void Link::end(bool revoke, const Exclusive& right) noexcept {
         leaveRing();
 }
 
-void Link::disconnect(const Exclusive& right, Graves& graves) noexcept {
-    SignalBase& its = *signal();
-    end(true, right);
-    its.lose(*this, right, graves);
+void Link::leave(bool revoke, const Exclusive& right, Graves& graves) noexcept {
+    end(revoke, right);
+    if (isInList()) {
+        list().lose(*this, right, graves);
+        return;
+    }
+    signal()->setWord(owner, 0);
+    holder.store(0, std::memory_order_relaxed);
+    releaseIfUnused(right, graves);
 }
 
 bool Link::askWhenOver() noexcept {
@@ -171,28 +163,23 @@ void Link::callsAreOver() noexcept {
 
 std::unique_ptr<Runnable> Link::post(std::unique_ptr<Runnable> task) {
     Graves graves;
-    bool tell = false;
     {
         const Exclusive right([this](const Affinity& me) { return isGuardedBy(me) && !(has(Once) && has(Remote)); });
         if (has(Ended))
             return task;
-        Executor* const executor = receiver->executor();
-        if (executor != nullptr) {
+        if (Executor* const executor = receiver->executor()) [[likely]] {
             if (!has(InFlight))
                 set(InFlight);
             task = executor->post(std::move(task));
-            if (has(Once)) {
-                SignalBase& its = *signal();
-                end(false, right);
-                its.lose(*this, right, graves);
-            }
-        } else if (!has(Told)) {
-            set(Told);
-            tell = true;
+            if (has(Once)) [[unlikely]]
+                leave(false, right, graves);
+            return task;
         }
+        if (has(Told))
+            return task;
+        set(Told);
     }
-    if (tell)
-        reportMisuse("a queued slot is not called: its receiver's thread has no loop");
+    reportMisuse("a queued slot is not called: its receiver's thread has no loop");
     return task;
 }
 
@@ -244,37 +231,56 @@ std::size_t LinkRing::endFrom(const Tracked& sender, Link* first, const Exclusiv
 
 LinkList& LinkList::allocate() {
     LinkList& list = ListCells::take();
-    list.flags.store(0, std::memory_order_relaxed);
     list.size = list.ended = 0;
     list.relays = nullptr;
+    list.capacity = few;
+    list.links = list.own;
     return list;
 }
 
 void LinkList::release() noexcept {
-    guard.store(0, std::memory_order_relaxed);
-    links.reset();
-    capacity = 0;
-    outgrown.reset();
+    state.begin(Affinity::noId);
+    freeAll(array(), capacity);
     ListCells::giveBack(*this);
 }
 
-void LinkList::append(Link& link, bool isWalked) {
-    if (size == capacity) {
-        const std::uint32_t wider = capacity == 0 ? 4 : capacity + capacity / 2;
-        auto array = std::make_unique_for_overwrite<Link*[]>(wider);
-        std::copy_n(links.get(), size, array.get());
-        if (isWalked) {
-            if (outgrown == nullptr)
-                outgrown = std::make_unique<std::vector<Array>>();
-            outgrown->push_back(std::move(links));
-            set(Untidy);
-        }
-        links = std::move(array);
-        capacity = wider;
-    }
-    link.place.store(size, std::memory_order_relaxed);
+void LinkList::makeRoom(bool isWalked) {
+    if (size < capacity)
+        return;
+    const std::uint32_t wider = links == own ? fewOnHeap : 2 * capacity + 1;
+    auto* const wide = ::new (Pooled::operator new(bytesOf(wider))) Array{array()};
+    std::copy_n(links, size, wide->links());
+    if (isWalked)
+        set(Untidy);
+    else
+        freeAll(std::exchange(wide->outgrown, nullptr), capacity);
+    links = wide->links();
+    capacity = wider;
+}
+
+void LinkList::freeAll(Array* newest, std::uint32_t capacity) noexcept {
+    for (; newest != nullptr; capacity = (capacity - 1) / 2)
+        Pooled::operator delete(std::exchange(newest, newest->outgrown), bytesOf(capacity));
+}
+
+void LinkList::append(Link& link) noexcept {
     link.holder.store(reinterpret_cast<std::uintptr_t>(this) | Link::inList, std::memory_order_relaxed);
     links[size++] = &link;
+}
+
+void LinkList::lose(Link& link, const Exclusive& right, Graves& graves) noexcept {
+    ++ended;
+    set(Untidy);
+    if (Running::isWalked(this, state, right))
+        return;
+    // Squeezing only when half of it is dead makes a disconnect cost a constant, and keeps the order. The functor
+    // goes at once all the same.
+    if (ended * 2 > size)
+        tidy(right, graves);
+    else if (links[size - 1] == &link)
+        forget(link, right, graves);
+    else
+        link.releaseIfUnused(right, graves);
 }
 
 void LinkList::forget(Link& last, const Exclusive& right, Graves& graves) noexcept {
@@ -282,7 +288,7 @@ void LinkList::forget(Link& last, const Exclusive& right, Graves& graves) noexce
         --size;
         --ended;
         link.holder.store(0, std::memory_order_relaxed);
-        link.place.store(guard.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        link.state.guardBy(state.guard());
         link.releaseIfUnused(right, graves);
     };
     drop(last);
@@ -296,17 +302,17 @@ void LinkList::tidy(const Exclusive& right, Graves& graves) noexcept {
         Link& each = *links[i];
         if (each.has(Ended)) {
             each.holder.store(0, std::memory_order_relaxed);
-            each.place.store(guard.load(std::memory_order_relaxed), std::memory_order_relaxed);
+            each.state.guardBy(state.guard());
             each.releaseIfUnused(right, graves);
         } else {
-            each.place.store(kept, std::memory_order_relaxed);
             links[kept++] = &each;
         }
     }
     size = kept;
     ended = 0;
     set(Untidy, false);
-    outgrown.reset();
+    if (Array* const its = array())
+        freeAll(std::exchange(its->outgrown, nullptr), (capacity - 1) / 2);
     if (signal == nullptr || (size == 0 && relays == nullptr)) {
         if (signal != nullptr)
             signal->word_.store(reinterpret_cast<std::uintptr_t>(owner), std::memory_order_release);

@@ -1,5 +1,7 @@
 #include <halyard/signals/signal.h>
 
+#include "shared_blocks.h"
+
 #include <cstring>
 
 namespace halyard {
@@ -8,6 +10,7 @@ using detail::Affinity;
 using detail::Exclusive;
 using detail::Graves;
 using detail::Link;
+using detail::LinkCells;
 using detail::LinkList;
 using detail::LinkRing;
 using detail::SlotBlank;
@@ -16,12 +19,20 @@ using detail::SlotBlank;
 struct SignalBase::Place {
     Tracked* receiver = nullptr;
     SignalBase* next = nullptr; ///< of a relay
-    std::uint16_t flags = 0;
+    std::uint32_t flags = 0;
 };
 
 namespace {
 
 bool isRemote(const Link& link) noexcept { return link.has(detail::Remote); }
+
+/// Whether both are the same member function.
+bool holdsSame(const Link& link, const SlotBlank& slot) noexcept {
+    if (link.ops().type != slot.ops->type && *link.ops().type != *slot.ops->type)
+        return false;
+    return slot.ops->boxed ? detail::boxOf(link.slot)->isSame(*slot.box())
+                           : std::memcmp(link.slot, slot.slot, sizeof link.slot) == 0;
+}
 
 } // namespace
 
@@ -31,9 +42,9 @@ bool SignalBase::isGuardedBy(Affinity& thread) noexcept {
     std::uintptr_t nobody = 0;
     switch (kind()) {
     case oneLink:
-        return link().place.load(std::memory_order_relaxed) == thread.id;
+        return link().state.guard() == thread.id;
     case manyLinks:
-        return list().guard.load(std::memory_order_relaxed) == thread.id;
+        return list().state.guard() == thread.id;
     case claimed:
         return pointee<Affinity>() == &thread;
     default:
@@ -47,9 +58,9 @@ bool SignalBase::isGuardedBy(Affinity& thread) noexcept {
 std::uint32_t SignalBase::guard() const noexcept {
     switch (kind()) {
     case oneLink:
-        return link().guard();
+        return link().state.guard();
     case manyLinks:
-        return list().guard.load(std::memory_order_relaxed);
+        return list().state.guard();
     case claimed:
         return pointee<Affinity>()->id;
     default:
@@ -63,12 +74,12 @@ void SignalBase::guardBy(const Affinity& thread) noexcept {
         each.locate();
     };
     if (kind() == oneLink) {
-        link().place.store(thread.id, std::memory_order_relaxed);
+        link().state.guardBy(thread.id);
         locate(link());
         return;
     }
     LinkList& all = list();
-    all.guard.store(thread.id, std::memory_order_relaxed);
+    all.state.guardBy(thread.id);
     all.set(detail::WalkedElsewhere, detail::Running::isWalkedElsewhere(&all, thread.id));
     for (std::uint32_t i = 0; i != all.size; ++i)
         locate(*all.links[i]);
@@ -89,6 +100,7 @@ Tracked* SignalBase::owner() const noexcept {
     }
 }
 
+/// And where there is none.
 template <class Holds>
 bool SignalBase::allLinks(Holds holds) const noexcept {
     if (kind() == oneLink)
@@ -110,43 +122,58 @@ Connection SignalBase::attach(SlotBlank& slot) {
     return place(slot, {}, right);
 }
 
+namespace {
+
+/// Why this cannot be connected; null where it can.
+const char* refusalOf(const Tracked* receiver, const SlotBlank& slot, ConnectionType type,
+                      ConnectionType way) noexcept {
+    if (receiver == nullptr)
+        return "connect: there is no receiver";
+    if (slot.missing)
+        return "connect: there is no slot";
+    if ((type & ConnectionType::Unique) && !slot.ops->isMember)
+        return "connect: only a member function can be a unique slot";
+    if (way == ConnectionType::Queued && receiver->executor() == nullptr)
+        return "connect: a queued slot needs a receiver on a thread with a loop";
+    return nullptr;
+}
+
+std::uint32_t flagsOf(ConnectionType type, ConnectionType way) noexcept {
+    return (way == ConnectionType::Queued ? detail::Queued : 0U) |
+           (way == ConnectionType::Direct ? detail::Direct : 0U) |
+           (way == ConnectionType::BlockingQueued ? detail::Blocking : 0U) |
+           ((type & ConnectionType::SingleShot) ? detail::Once : 0U);
+}
+
+} // namespace
+
 Connection SignalBase::attachTo(Tracked* receiver, SlotBlank& slot, ConnectionType type) {
     constexpr unsigned wayMask = 3;
     const auto way = static_cast<ConnectionType>(static_cast<unsigned>(type) & wayMask);
-    const bool waits = way == ConnectionType::Queued || way == ConnectionType::BlockingQueued;
-    const char* refusal = nullptr;
-    if (receiver == nullptr)
-        refusal = "connect: there is no receiver";
-    else if (slot.missing)
-        refusal = "connect: there is no slot";
-    else if ((type & ConnectionType::Unique) && !slot.ops->isMember)
-        refusal = "connect: only a member function can be a unique slot";
-    else if (way == ConnectionType::Queued && receiver->executor() == nullptr)
-        refusal = "connect: a queued slot needs a receiver on a thread with a loop";
+    const auto bothAreHere = [&](Affinity& me) { return isGuardedBy(me) && &receiver->affinity() == &me; };
+    if (type == ConnectionType::Auto && receiver != nullptr && !slot.missing && !slot.ops->movesArguments) [[likely]] {
+        const Exclusive right(bothAreHere);
+        return place(slot, {receiver, nullptr, 0}, right);
+    }
+    const char* refusal = refusalOf(receiver, slot, type, way);
     if (refusal == nullptr) {
-        const Exclusive right([&](Affinity& me) { return isGuardedBy(me) && receiver->livesHere(); });
-        const auto isSame = [&](const Link& link) {
-            return link.receiver == receiver && *link.ops->type == *slot.ops->type &&
-                   std::memcmp(link.slot, slot.slot, sizeof link.slot) == 0;
-        };
+        const Exclusive right(bothAreHere);
+        const auto isSame = [&](const Link& link) { return link.receiver == receiver && holdsSame(link, slot); };
         if ((type & ConnectionType::Unique) && !allLinks([&](const Link& link) { return !isSame(link); }))
             return {};
-        const auto queues = [](const Link& link) { return link.has(detail::Queued) || link.has(detail::Blocking); };
-        if (slot.ops->movesArguments && hasLinks() &&
-            (waits ? !allLinks([](const Link&) { return false; })
-                   : !allLinks([&](const Link& link) { return !queues(link); })))
-            refusal = "connect: arguments that can only be moved have one receiver where one is queued";
-        else
-            return place(slot,
-                         {receiver, nullptr,
-                          static_cast<std::uint16_t>((way == ConnectionType::Queued ? detail::Queued : 0) |
-                                                     (way == ConnectionType::Direct ? detail::Direct : 0) |
-                                                     (way == ConnectionType::BlockingQueued ? detail::Blocking : 0) |
-                                                     ((type & ConnectionType::SingleShot) ? detail::Once : 0))},
-                         right);
+        if (!slot.ops->movesArguments || mayMoveArguments(way)) [[likely]]
+            return place(slot, {receiver, nullptr, flagsOf(type, way)}, right);
+        refusal = "connect: arguments that can only be moved have one receiver where one is queued";
     }
     detail::reportMisuse(refusal);
     return {};
+}
+
+/// Whether one more connection, called in this way, leaves arguments that can only be moved to one.
+bool SignalBase::mayMoveArguments(ConnectionType way) const noexcept {
+    if (way == ConnectionType::Queued || way == ConnectionType::BlockingQueued)
+        return allLinks([](const Link&) { return false; });
+    return allLinks([](const Link& link) { return !link.has(detail::Queued | detail::Blocking); });
 }
 
 Connection SignalBase::attachRelay(SignalBase& next, SlotBlank& slot) {
@@ -156,28 +183,22 @@ Connection SignalBase::attachRelay(SignalBase& next, SlotBlank& slot) {
 }
 
 Connection SignalBase::place(SlotBlank& slot, const Place& where, const Exclusive& right) {
-    Link& link = Link::allocate();
-    Tracked* const its = owner();
-    const std::uint32_t guardian = guard();
-    link.holder.store(0, std::memory_order_relaxed);
+    LinkList* all = nullptr;
     if (hasLinks()) {
-        try {
-            LinkList& all = makeList();
-            all.append(link, detail::Running::isWalked(&all, all.flags.load(std::memory_order_relaxed), right));
-        } catch (...) {
-            Graves none;
-            link.releaseIfUnused(right, none);
-            throw;
-        }
+        all = &makeList();
+        all->makeRoom(detail::Running::isWalked(all, all->state, right));
     }
+    Link& link = LinkCells::take();
     link.receiver = where.receiver;
-    link.ops = slot.ops;
     std::memcpy(link.slot, slot.slot, sizeof link.slot);
     std::memset(slot.slot, 0, sizeof slot.slot);
-    link.flags.store(where.flags, std::memory_order_relaxed);
-    if (!link.isInList()) {
-        link.owner = its;
-        link.place.store(guardian, std::memory_order_relaxed);
+    link.way.store(slot.ops->direct, std::memory_order_relaxed);
+    if (all != nullptr) {
+        link.state.begin(where.flags | Affinity::noId);
+        all->append(link);
+    } else {
+        link.owner = kind() == claimed ? nullptr : pointee<Tracked>();
+        link.state.begin(where.flags | (right.isEverybodys() ? guard() : right.thread().id));
         link.holder.store(reinterpret_cast<std::uintptr_t>(this), std::memory_order_relaxed);
         setWord(&link, oneLink);
     }
@@ -185,7 +206,10 @@ Connection SignalBase::place(SlotBlank& slot, const Place& where, const Exclusiv
         link.enterRing(where.receiver->incoming_);
     else if (where.next != nullptr)
         link.enterRing(where.next->list().relays);
-    link.locate();
+    if (right.isEverybodys())
+        link.locate();
+    else if (where.flags != 0)
+        link.chooseWay(); // everybody concerned lives here
     return {&link, link.generation.load(std::memory_order_relaxed)};
 }
 
@@ -196,14 +220,10 @@ LinkList& SignalBase::makeList() {
     LinkList& all = LinkList::allocate();
     all.signal = this;
     all.owner = owner();
-    all.guard.store(guard(), std::memory_order_relaxed);
+    all.state.begin(guard());
     if (kind() == oneLink) {
-        try {
-            all.append(link(), false);
-        } catch (...) {
-            all.release();
-            throw;
-        }
+        link().state.guardBy(Affinity::noId);
+        all.append(link());
     }
     setWord(&all, manyLinks);
     return all;
@@ -243,32 +263,8 @@ void SignalBase::endAll() noexcept {
     LinkRing::endAll(all.relays, right, graves);
     all.signal = nullptr;
     all.set(detail::Untidy);
-    if (!detail::Running::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
+    if (!detail::Running::isWalked(&all, all.state, right))
         all.tidy(right, graves);
-}
-
-/// Lets go of a link that has just ended.
-void SignalBase::lose(Link& link, const Exclusive& right, Graves& graves) noexcept {
-    if (!link.isInList()) {
-        setWord(link.owner, 0);
-        link.holder.store(0, std::memory_order_relaxed);
-        link.releaseIfUnused(right, graves);
-        return;
-    }
-    LinkList& all = list();
-    ++all.ended;
-    all.set(detail::Untidy);
-    if (detail::Running::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
-        return;
-    // Squeezing only when half of it is dead makes a disconnect cost a constant, and keeps the order. The functor
-    // goes at once all the same.
-    const std::uint32_t place = link.place.load(std::memory_order_relaxed);
-    if (all.ended * 2 > all.size)
-        all.tidy(right, graves);
-    else if (place + 1 == all.size)
-        all.forget(link, right, graves);
-    else
-        link.releaseIfUnused(right, graves);
 }
 
 template <class Matches>
@@ -298,7 +294,7 @@ std::size_t SignalBase::endWhere(Matches matches) noexcept {
     if (count == 0)
         return 0;
     all.set(detail::Untidy);
-    if (!detail::Running::isWalked(&all, all.flags.load(std::memory_order_relaxed), right))
+    if (!detail::Running::isWalked(&all, all.state, right))
         all.tidy(right, graves);
     return count;
 }
@@ -314,10 +310,7 @@ void SignalBase::disconnectAll() noexcept {
 }
 
 std::size_t SignalBase::disconnectSlot(const Tracked* receiver, const SlotBlank& slot) noexcept {
-    return endWhere([receiver, &slot](const Link& link) {
-        return link.receiver == receiver && *link.ops->type == *slot.ops->type &&
-               std::memcmp(link.slot, slot.slot, sizeof link.slot) == 0;
-    });
+    return endWhere([receiver, &slot](const Link& link) { return link.receiver == receiver && holdsSame(link, slot); });
 }
 
 std::size_t SignalBase::countConnections() const noexcept {
@@ -351,7 +344,7 @@ void Connection::setBlocked(bool blocked) noexcept {
     if (!isConnected())
         return;
     link_->set(detail::Blocked, blocked);
-    link_->chooseCall();
+    link_->chooseWay();
 }
 
 bool Connection::isBlocked() const noexcept { return isConnected() && link_->has(detail::Blocked); }

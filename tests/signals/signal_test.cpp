@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
@@ -257,6 +258,70 @@ TEST_CASE("an overloaded member function is chosen by a cast") {
     s("word");
     CHECK(listener.words == Words{"word"});
     CHECK(listener.heard.empty());
+}
+
+namespace {
+
+struct Label {
+    virtual ~Label() = default;
+    void show(int n) { shown.push_back(n); }
+    virtual void count(int n) { counted += n; }
+    std::vector<int> shown;
+    int counted = 0;
+};
+struct Dial : Tracked, Label {
+    void count(int n) override { counted += 10 * n; }
+};
+
+} // namespace
+
+TEST_CASE("a member function of a second base may be named as one of the derived class") {
+    const auto show = static_cast<void (Dial::*)(int)>(&Label::show);
+    const auto count = static_cast<void (Dial::*)(int)>(&Label::count);
+    Signal<int> s;
+    Dial dial;
+    Dial other;
+    CHECK(s.connect(&dial, show, ConnectionType::Unique).isConnected());
+    CHECK(s.connect(&dial, count, ConnectionType::Unique).isConnected());
+    CHECK(s.connect(&other, show).isConnected());
+    s(1);
+    CHECK(dial.shown == std::vector{1});
+    CHECK(dial.counted == 10);
+    CHECK(other.shown == std::vector{1});
+
+    CHECK_FALSE(s.connect(&dial, show, ConnectionType::Unique).isConnected());
+    CHECK_FALSE(s.connect(&dial, count, ConnectionType::Unique).isConnected());
+    CHECK(s.connect(&other, count, ConnectionType::Unique | ConnectionType::SingleShot).isConnected());
+    CHECK(s.disconnect(&dial, show) == 1);
+    s(2);
+    s(3);
+    CHECK(dial.shown == std::vector{1});
+    CHECK(dial.counted == 60);
+    CHECK(other.shown == std::vector{1, 2, 3});
+    CHECK(other.counted == 20);
+}
+
+TEST_CASE("connections that come one by one are called in their order, however many they are") {
+    struct Counter : Tracked {
+        void add(int n) { calls += n; }
+        int calls = 0;
+    };
+    for (int many = 1; many != 40; ++many) {
+        Signal<int> s;
+        std::vector<int> order;
+        std::vector<std::unique_ptr<Counter>> counters;
+        for (int i = 0; i != many; ++i) {
+            counters.push_back(std::make_unique<Counter>());
+            s.connect(counters.back().get(), [&order, i] { order.push_back(i); });
+            s.connect(counters.back().get(), &Counter::add);
+        }
+        s(1);
+        CHECK(order.size() == counters.size());
+        CHECK(std::is_sorted(order.begin(), order.end()));
+        CHECK(std::all_of(counters.begin(), counters.end(), [](const auto& each) { return each->calls == 1; }));
+        counters.erase(counters.begin(), counters.begin() + many / 2);
+        CHECK(s.connectionCount() == 2 * counters.size());
+    }
 }
 
 TEST_CASE("a member function of another base is called on that base") {

@@ -25,7 +25,8 @@ struct Running;
 
 /// One thread. Its record is never freed, only used again for a later thread when nobody lives on it any more.
 struct HALYARD_API Affinity {
-    static constexpr std::uint32_t isId = std::uint32_t{1} << 31; ///< in every id: it is no place in a list
+    static constexpr std::uint32_t belowId = (std::uint32_t{1} << 13) - 1; ///< bits that no id has, for others
+    static constexpr std::uint32_t noId = ~belowId; ///< that no thread ever has, not even one without a record
 
     std::atomic<bool> inSection = false;
     std::atomic<bool> mustWait = false; ///< the world stops, or nothing but the lock orders this thread's Sections
@@ -101,10 +102,12 @@ class Section {
 /// As long as it lasts, no thread is in a Section: everything may be touched.
 class HALYARD_API StoppedWorld {
   public:
-    StoppedWorld() noexcept;
+    StoppedWorld() noexcept { begin(); }
     StoppedWorld(const StoppedWorld&) = delete;
     StoppedWorld& operator=(const StoppedWorld&) = delete;
-    ~StoppedWorld();
+    ~StoppedWorld() { end(); }
+    static void begin() noexcept;
+    static void end() noexcept;
 
     /// Calls `look` with every thread's record.
     template <class Look>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <halyard/signals/export.h>
-#include <halyard/signals/pooled.h>
+#include <halyard/signals/spare_memory.h>
 
 #include <memory>
 

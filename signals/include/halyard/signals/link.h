@@ -9,9 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <typeinfo>
-#include <vector>
 
 /// How connections are kept. Nothing here is for users of signals.
 ///
@@ -19,7 +17,7 @@
 /// one with several points at a LinkList, whose array the emission walks in order, calling every Link without a
 /// test. All that a slot may do to the connections is made harmless by three rules:
 ///
-///  - a Link that ends gets the typed no-op as its `call`, so that a walk on its way passes over it;
+///  - a Link that ends is called in a way that does nothing, so that a walk that comes to it passes over it;
 ///  - no Link is freed and no array is moved while a walk is on it (an Emission stands for it): the end of the walk
 ///    tidies up;
 ///  - a slot's functor is destroyed last, when nothing of the signal is touched any more, because its destructor
@@ -33,16 +31,28 @@ namespace halyard::detail {
 struct Link;
 struct LinkList;
 
-/// Any function pointer; what it really is, only the template that made it knows.
-using Thunk = void (*)();
+struct SlotOps;
+
+/// One of the ways in which a type of slot is called; the function itself stands behind it, where only those look who
+/// know the arguments. A Link has a pointer to it, as an object of a virtual class to its table.
+struct Way {
+    const SlotOps* ops;
+};
 
 /// What a Link's slot can do, one static table for each type of slot.
 struct SlotOps {
-    Thunk (*choose)(std::uint32_t flags); ///< the function that an emission calls, after the Link's flags
-    const std::type_info* type;           ///< of the slot
-    bool boxed;                           ///< it lives on the heap
-    bool isMember;                        ///< a member function of the receiver
-    bool movesArguments;                  ///< they cannot all be copied: there must be one receiver only
+    const Way* direct;          ///< inside the emission
+    const Way* once;            ///< the same, and the connection ends
+    const Way* queued;          ///< by the receiver's executor
+    const Way* blocking;        ///< and the emission waits
+    const Way* deadlock;        ///< would wait for its own thread
+    const Way* ended;           ///< not at all
+    const std::type_info* type; ///< of the slot
+    bool boxed;                 ///< it lives on the heap
+    bool isMember;              ///< a member function of the receiver
+    bool movesArguments;        ///< they cannot all be copied: there must be one receiver only
+
+    const Way* choose(std::uint32_t flags) const noexcept; ///< how an emission calls it, after the Link's flags
 };
 
 /// A functor that does not fit a Link.
@@ -51,6 +61,7 @@ struct HALYARD_API SlotBox : Pooled {
     SlotBox(const SlotBox&) = delete;
     SlotBox& operator=(const SlotBox&) = delete;
     virtual ~SlotBox();
+    virtual bool isSame(const SlotBox& other) const noexcept; ///< only a member function can be
 
     SlotBox* next = nullptr; ///< once its Link has ended
 };
@@ -61,11 +72,16 @@ class HALYARD_API Graves {
     Graves() = default;
     Graves(const Graves&) = delete;
     Graves& operator=(const Graves&) = delete;
-    ~Graves();
+    ~Graves() {
+        if (first_ != nullptr)
+            destroy();
+    }
 
     void add(SlotBox* box) noexcept;
 
   private:
+    void destroy() noexcept;
+
     SlotBox* first_ = nullptr;
 };
 
@@ -74,20 +90,30 @@ class Exclusive {
   public:
     /// `suffices` tells whether a Section of the given thread, which is the calling one, does.
     template <class Suffices>
-    explicit Exclusive(Suffices suffices) noexcept {
-        Affinity& me = Affinity::current();
-        section_.emplace(me);
-        if (suffices(me)) [[likely]]
+    explicit Exclusive(Suffices suffices) noexcept : me_(Affinity::current()) {
+        me_.inSection.store(true, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (!me_.mustWait.load(std::memory_order_acquire) && suffices(me_)) [[likely]]
             return;
-        section_.reset();
-        world_.emplace();
+        me_.inSection.store(false, std::memory_order_release);
+        StoppedWorld::begin();
+        worldStands_ = true;
+    }
+    Exclusive(const Exclusive&) = delete;
+    Exclusive& operator=(const Exclusive&) = delete;
+    ~Exclusive() {
+        if (worldStands_) [[unlikely]]
+            StoppedWorld::end();
+        else
+            me_.inSection.store(false, std::memory_order_release);
     }
 
-    bool isEverybodys() const noexcept { return world_.has_value(); } ///< all that all threads have
+    bool isEverybodys() const noexcept { return worldStands_; } ///< all that all threads have
+    Affinity& thread() const noexcept { return me_; }           ///< the calling one
 
   private:
-    std::optional<Section> section_;
-    std::optional<StoppedWorld> world_;
+    Affinity& me_;
+    bool worldStands_ = false;
 };
 
 /// The links that end with something: with a receiver, or with the signal that a relay feeds.
@@ -98,7 +124,7 @@ struct HALYARD_API LinkRing {
 };
 
 /// What Links and LinkLists are asked about alike.
-enum LinkFlag : std::uint16_t {
+enum LinkFlag : std::uint32_t {
     Queued = 1,             ///< the slot is called through the receiver's executor
     Direct = 2,             ///< it is called by the emitting thread, whichever that is
     Blocking = 4,           ///< the emission waits for it
@@ -114,31 +140,45 @@ enum LinkFlag : std::uint16_t {
     Told = 4096,            ///< that it cannot be called: once is enough
 };
 
+/// The flags of a Link or a LinkList and, above them, the id of the thread that guards it. One thread at a time writes.
+class LinkState {
+  public:
+    std::uint32_t flags() const noexcept { return word_.load(std::memory_order_relaxed); } ///< and more
+    bool has(std::uint32_t anyOf) const noexcept { return (flags() & anyOf) != 0; }
+    void set(std::uint32_t what, bool on = true) noexcept {
+        word_.store(on ? flags() | what : flags() & ~what, std::memory_order_release);
+    }
+    std::uint32_t guard() const noexcept { return flags() & ~Affinity::belowId; }
+    void guardBy(std::uint32_t id) noexcept {
+        word_.store((flags() & Affinity::belowId) | id, std::memory_order_relaxed);
+    }
+    void begin(std::uint32_t flagsAndGuard) noexcept { word_.store(flagsAndGuard, std::memory_order_relaxed); }
+
+  private:
+    std::atomic<std::uint32_t> word_ = 0;
+};
+static_assert(Told < Affinity::belowId && Affinity::belowId < 2 * Told);
+
+/// One line of the cache.
 struct HALYARD_API Link {
-    static constexpr std::size_t slotSize = 16;
+    static constexpr std::size_t slotSize = sizeof(void*);
     static constexpr std::uintptr_t inList = 1;
 
-    std::atomic<std::uint32_t> place = 0;      ///< in its LinkList; where it is in none, the id of who guards it
-    std::atomic<std::uint32_t> generation = 0; ///< counts the lives of this cell, so that an old handle finds nobody
-    std::atomic<std::uint16_t> flags = 0;
-    std::atomic<Thunk> call = nullptr;
+    /// Counts the lives of this cell, so that an old handle finds nobody.
+    alignas(64) std::atomic<std::uint32_t> generation = 0;
+    LinkState state;                       ///< its guard: while this link is all that its signal has
+    std::atomic<const Way*> way = nullptr; ///< how it is called now
     Tracked* receiver = nullptr;
     alignas(void*) std::byte slot[slotSize] = {}; ///< the slot itself, or a pointer to its box
     Tracked* owner = nullptr;                     ///< the emitting object, while this link is all that its signal has
-    const SlotOps* ops = nullptr;                 ///< null once the functor is gone
     std::atomic<std::uintptr_t> holder = 0;       ///< its signal, or, tagged, its LinkList; null once it is in neither
     Link* next = nullptr;                         ///< in the ring of the receiver
     Link** previous = nullptr;
 
-    bool has(LinkFlag flag) const noexcept { return (flags.load(std::memory_order_relaxed) & flag) != 0; }
-    void set(LinkFlag flag, bool on = true) noexcept {
-        const unsigned before = flags.load(std::memory_order_relaxed);
-        flags.store(static_cast<std::uint16_t>(on ? before | flag : before & ~unsigned{flag}),
-                    std::memory_order_release);
-    }
-    void chooseCall() noexcept {
-        call.store(ops->choose(flags.load(std::memory_order_relaxed)), std::memory_order_relaxed);
-    }
+    bool has(std::uint32_t anyOf) const noexcept { return state.has(anyOf); }
+    void set(LinkFlag flag, bool on = true) noexcept { state.set(flag, on); }
+    const SlotOps& ops() const noexcept { return *way.load(std::memory_order_relaxed)->ops; }
+    void chooseWay() noexcept { way.store(ops().choose(state.flags()), std::memory_order_relaxed); }
 
     bool isInList() const noexcept { return (holder.load(std::memory_order_relaxed) & inList) != 0; }
     LinkList& list() const noexcept {
@@ -151,13 +191,27 @@ struct HALYARD_API Link {
     /// Whether a Section of `thread` is enough to end it.
     bool belongsTo(const Affinity& thread) const noexcept { return isGuardedBy(thread) && !has(Remote); }
 
-    static Link& allocate();
-    void enterRing(Link*& first) noexcept;
-    void leaveRing() noexcept;
+    void enterRing(Link*& first) noexcept {
+        next = first;
+        previous = &first;
+        if (next != nullptr)
+            next->previous = &next;
+        std::atomic_ref(first).store(this, std::memory_order_release); // see Tracked::endConnections()
+    }
+    void leaveRing() noexcept {
+        if (previous == nullptr)
+            return;
+        std::atomic_ref(*previous).store(next, std::memory_order_release); // see Tracked::endConnections()
+        if (next != nullptr)
+            next->previous = previous;
+        previous = nullptr;
+        next = nullptr;
+    }
     /// Sees anew whether it is remote, and how it is called: somebody has moved.
     void locate() noexcept;
-    /// Takes the connection out of its signal, and its queued calls back.
-    void disconnect(const Exclusive& right, Graves& graves) noexcept;
+    /// Takes the connection out of its signal, and its queued calls back if they are revoked.
+    void leave(bool revoke, const Exclusive& right, Graves& graves) noexcept;
+    void disconnect(const Exclusive& right, Graves& graves) noexcept { leave(true, right, graves); }
     /// Ends the connection for everyone but a walk that is on it, and for queued calls unless they are revoked.
     void end(bool revoke, const Exclusive& right) noexcept;
     /// Frees what an ended link holds, and itself, as far as nobody is at it any more.
@@ -194,69 +248,80 @@ class HALYARD_API CallsOver final : public Runnable {
     Link* link_;
 };
 
-/// The connections of a signal that has, or had, more than one, or is fed by relays.
-struct LinkList {
-    using Array = std::unique_ptr<Link*[]>;
+/// The connections of a signal that has, or had, more than one, or is fed by relays. Also one line of the cache.
+struct alignas(64) LinkList {
+    static constexpr std::uint32_t few = 2;
 
-    std::atomic<std::uint32_t> guard = 0; ///< the id of the thread that may use it in a Section
-    std::atomic<std::uint16_t> flags = 0;
+    /// What is too many for the list itself.
+    struct Array {
+        Array* outgrown; ///< by this one, while a walk may still be on it
+        Link** links() noexcept { return reinterpret_cast<Link**>(this + 1); }
+    };
+
+    LinkState state; ///< its guard may use it in a Section
     std::uint32_t size = 0;
-    std::uint32_t capacity = 0;
-    std::uint32_t ended = 0; ///< ended links that still stand in it
-    Array links;
+    std::uint32_t capacity = few;
+    std::uint32_t ended = 0;      ///< ended links that still stand in it
     SignalBase* signal = nullptr; ///< null once the signal is gone
     Tracked* owner = nullptr;
-    Link* relays = nullptr;                       ///< the links that emit this signal
-    std::unique_ptr<std::vector<Array>> outgrown; ///< arrays that a walk may still be on
-    LinkList* nextFree = nullptr;
+    Link* relays = nullptr; ///< the links that emit this signal
+    Link** links = nullptr;
+    Link* own[few] = {};
 
     static LinkList& allocate();
     void release() noexcept;
 
-    bool has(LinkFlag flag) const noexcept { return (flags.load(std::memory_order_relaxed) & flag) != 0; }
-    void set(LinkFlag flag, bool on = true) noexcept {
-        const unsigned before = flags.load(std::memory_order_relaxed);
-        flags.store(static_cast<std::uint16_t>(on ? before | flag : before & ~unsigned{flag}),
-                    std::memory_order_relaxed);
-    }
+    bool has(std::uint32_t anyOf) const noexcept { return state.has(anyOf); }
+    void set(LinkFlag flag, bool on = true) noexcept { state.set(flag, on); }
 
-    void append(Link& link, bool isWalked);
+    void makeRoom(bool isWalked); ///< for one more
+    void append(Link& link) noexcept;
+    /// Lets go of a link that has just ended.
+    void lose(Link& link, const Exclusive& right, Graves& graves) noexcept;
     /// Takes off its last link, which has ended, and the ended ones before it. Something else has to stay.
     void forget(Link& last, const Exclusive& right, Graves& graves) noexcept;
     /// Closes the gaps, and frees what only a walk kept. The list itself goes when it has nothing to hold.
     void tidy(const Exclusive& right, Graves& graves) noexcept;
-};
 
-inline std::uint32_t Link::guard() const noexcept {
-    return isInList() ? list().guard.load(std::memory_order_relaxed) : place.load(std::memory_order_relaxed);
-}
+  private:
+    Array* array() const noexcept { return links != own ? reinterpret_cast<Array*>(links) - 1 : nullptr; }
+    static void freeAll(Array* newest, std::uint32_t capacity) noexcept;
+};
+static_assert(sizeof(Link) == 64 && sizeof(LinkList) == 64);
+
+inline std::uint32_t Link::guard() const noexcept { return (isInList() ? list().state : state).guard(); }
 
 /// What runs on a thread: one emission, or one queued call. It keeps its Links where they are, and knows who calls.
 struct HALYARD_API Running {
     // What target is beside a pointer.
-    static constexpr std::uintptr_t isLink = 1;
+    static constexpr std::uintptr_t isLink = 1; // as in the word of a signal
     static constexpr std::uintptr_t isQueued = 2;
     static constexpr std::uintptr_t kindMask = 3;
 
     Running* outer;
-    Tracked* owner;        ///< of the signal; null where it has none, or is gone
-    Link* current;         ///< that is called
     std::uintptr_t target; ///< the Link or the LinkList that is walked
+    Link* ofList;          ///< the one of the list that is called
 
     const void* what() const noexcept { return reinterpret_cast<const void*>(target & ~kindMask); }
     Link* link() const noexcept {
         return (target & isLink) != 0 ? reinterpret_cast<Link*>(target & ~kindMask) : nullptr;
     }
     LinkList& list() const noexcept { return *reinterpret_cast<LinkList*>(target); }
-    std::atomic<std::uint16_t>& flags() const noexcept { return (target & isLink) != 0 ? link()->flags : list().flags; }
-    void enter(Affinity& thread, const void* walked, std::uintptr_t kind, Tracked* its) noexcept {
-        outer = thread.emissions;
-        owner = its;
-        target = reinterpret_cast<std::uintptr_t>(walked) | kind;
+    const Link* current() const noexcept { return (target & isLink) != 0 ? link() : ofList; }
+    LinkState& state() const noexcept { return (target & isLink) != 0 ? link()->state : list().state; }
+    /// Of the signal; null where it has none, or is gone.
+    std::atomic_ref<Tracked*> owner() const noexcept {
+        return std::atomic_ref((target & isLink) != 0 ? link()->owner : list().owner);
+    }
+    void enter(Affinity& thread, Running* inside, std::uintptr_t walked) noexcept {
+        outer = inside;
+        target = walked;
         thread.emissions = this;
     }
     /// The end of a walk that somebody counted on.
     void leaveTidy(Affinity& thread) noexcept;
+    /// The same of the innermost on this thread, for who has not kept its address.
+    [[gnu::cold]] static void leaveInnermost() noexcept;
 
     /// Whose signal the innermost call into `receiver` on this thread came from.
     static Tracked* callerOf(const Tracked& receiver) noexcept;
@@ -264,58 +329,54 @@ struct HALYARD_API Running {
     /// An owner has gone: nobody asks for it any more.
     static void forgetOwner(const Tracked& owner) noexcept;
     /// Whether somebody walks the Link or LinkList, as far as the right of the asker reaches.
-    static bool isWalked(const void* target, unsigned flags, const Exclusive& right) noexcept;
+    static bool isWalked(const void* target, const LinkState& state, const Exclusive& right) noexcept;
     /// The same, by another thread than `guard`. The world has stopped.
     static bool isWalkedElsewhere(const void* target, std::uint32_t guard) noexcept;
 };
 
 /// An emission to the one Link of a signal that this thread guards: what nearly all are, and so inline to the last
 /// instruction. A call and its end cost 60 of them less than by way of Emission.
-class SingleEmission {
-  public:
-    SingleEmission() noexcept : me_(*currentAffinity) {}
-    SingleEmission(const SingleEmission&) = delete;
-    SingleEmission& operator=(const SingleEmission&) = delete;
+struct SingleEmission {
+    /// Null, and nothing has happened, where it is no such emission. `outer` is what runs on the thread already.
+    [[gnu::always_inline]] static Link* begin(const SignalBase& signal, Affinity& me, Running* outer,
+                                              Running& running) noexcept;
 
-    /// Null, and nothing has happened, where it is no such emission.
-    [[gnu::always_inline]] Link* begin(const SignalBase& signal) noexcept;
-
-    /// Ends it, in whichever way the slot does.
-    class End {
-      public:
-        [[gnu::always_inline]] End(SingleEmission& emission, Link& link) noexcept : its_(emission), link_(link) {}
-        End(const End&) = delete;
-        End& operator=(const End&) = delete;
-        [[gnu::always_inline]] ~End() {
-            Affinity& me = its_.me_;
-            me.inSection.store(true, std::memory_order_relaxed);
-            std::atomic_signal_fence(std::memory_order_seq_cst);
-            const bool plain = !me.mustWait.load(std::memory_order_acquire) &&
-                               (link_.flags.load(std::memory_order_relaxed) & (Untidy | WalkedElsewhere)) == 0;
-            if (plain) [[likely]]
-                me.emissions = its_.running_.outer;
+    [[gnu::always_inline]] static void end(Affinity& me, Running* outer, const Link& link) noexcept {
+        me.inSection.store(true, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (me.mustWait.load(std::memory_order_acquire) || link.has(Untidy | WalkedElsewhere)) [[unlikely]] {
             me.inSection.store(false, std::memory_order_release);
-            if (!plain) [[unlikely]]
-                its_.running_.leaveTidy(me);
+            Running::leaveInnermost();
+            return;
         }
+        me.emissions = outer;
+        me.inSection.store(false, std::memory_order_release);
+    }
+};
 
-      private:
-        SingleEmission& its_;
-        Link& link_;
-    };
+/// A call that was queued.
+class QueuedEmission {
+  public:
+    explicit QueuedEmission(Link& link) noexcept : me_(Affinity::current()), outer_(me_.emissions), link_(link) {
+        const Section section(me_);
+        running_.enter(me_, outer_, reinterpret_cast<std::uintptr_t>(&link) | Running::isLink | Running::isQueued);
+    }
+    QueuedEmission(const QueuedEmission&) = delete;
+    QueuedEmission& operator=(const QueuedEmission&) = delete;
+    ~QueuedEmission() { SingleEmission::end(me_, outer_, link_); }
 
   private:
     Affinity& me_;
-    Running running_;
+    Running* const outer_;
+    Link& link_;
+    Running running_; // NOLINT(cppcoreguidelines-pro-type-member-init): enter() does
 };
 
-/// Any emission, and any queued call.
+/// Any emission.
 class HALYARD_API Emission {
   public:
     /// An emission of `signal`.
     explicit Emission(SignalBase& signal) noexcept;
-    /// A queued call of `link`.
-    explicit Emission(Link& link) noexcept;
     Emission(const Emission&) = delete;
     Emission& operator=(const Emission&) = delete;
     ~Emission();
@@ -324,22 +385,23 @@ class HALYARD_API Emission {
     Link* const* begin() const noexcept { return begin_; }
     Link* const* end() const noexcept { return end_; }
     Link& at(Link* link) noexcept {
-        running_.current = link;
+        running_.ofList = link;
         return *link;
     }
-    /// Another thread guards the signal: thunkFor() tells how to call each link, null for not at all.
+    /// Another thread guards the signal: wayFor() tells how to call each link.
     bool asks() const noexcept { return asks_; }
-    static Thunk thunkFor(Link& link) noexcept;
+    static const Way* wayFor(const Link& link) noexcept;
 
   private:
     static bool isSilenced(const Tracked* owner) noexcept { return owner != nullptr && owner->signalsAreBlocked(); }
-    friend class SingleEmission;
+    friend struct SingleEmission;
     void enter(SignalBase& signal) noexcept;
     void beginElsewhere(SignalBase& signal) noexcept;
     bool isCalledElsewhere() const noexcept;
 
     Affinity& me_;
     Running running_{};
+    Link* only_ = nullptr; ///< all that a list of one holds
     Link* const* begin_ = nullptr;
     Link* const* end_ = nullptr;
     bool asks_ = false;

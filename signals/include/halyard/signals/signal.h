@@ -59,7 +59,7 @@ class HALYARD_API SignalBase {
   private:
     friend class Connection;
     friend class detail::Emission;
-    friend class detail::SingleEmission;
+    friend struct detail::SingleEmission;
     friend struct detail::Link;
     friend struct detail::LinkList;
 
@@ -87,7 +87,7 @@ class HALYARD_API SignalBase {
 
     Connection place(detail::SlotBlank& slot, const Place& where, const detail::Exclusive& right);
     detail::LinkList& makeList();
-    void lose(detail::Link& link, const detail::Exclusive& right, detail::Graves& graves) noexcept;
+    bool mayMoveArguments(ConnectionType way) const noexcept;
     /// What the destructor does: queued calls are still delivered.
     void endLinks() noexcept;
     void endAll() noexcept;
@@ -99,23 +99,22 @@ class HALYARD_API SignalBase {
     std::atomic<std::uintptr_t> word_;
 };
 
-inline detail::Link* detail::SingleEmission::begin(const SignalBase& signal) noexcept {
-    me_.inSection.store(true, std::memory_order_relaxed);
+inline detail::Link* detail::SingleEmission::begin(const SignalBase& signal, Affinity& me, Running* outer,
+                                                   Running& running) noexcept {
+    me.inSection.store(true, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    Link* found = nullptr;
-    if (!me_.mustWait.load(std::memory_order_acquire)) [[likely]] {
-        const std::uintptr_t word = signal.word_.load(std::memory_order_acquire);
-        if ((word & SignalBase::kindMask) == SignalBase::oneLink) [[likely]] {
-            Link& only = *reinterpret_cast<Link*>(word - SignalBase::oneLink);
-            if (only.place.load(std::memory_order_relaxed) == me_.id && !Emission::isSilenced(only.owner)) [[likely]] {
-                running_.current = &only;
-                running_.enter(me_, &only, Running::isLink, only.owner);
-                found = &only;
-            }
-        }
+    static_assert(SignalBase::oneLink == Running::isLink);
+    const std::uintptr_t word = signal.word_.load(std::memory_order_acquire);
+    const std::uintptr_t address = word - SignalBase::oneLink;
+    Link* const only = reinterpret_cast<Link*>(address);
+    if (me.mustWait.load(std::memory_order_acquire) || (address & SignalBase::kindMask) != 0 ||
+        only->state.guard() != me.id || Emission::isSilenced(only->owner)) [[unlikely]] {
+        me.inSection.store(false, std::memory_order_release);
+        return nullptr;
     }
-    me_.inSection.store(false, std::memory_order_release);
-    return found;
+    running.enter(me, outer, word);
+    me.inSection.store(false, std::memory_order_release);
+    return only;
 }
 
 /// A signal: whoever is connected to it is called when it is emitted, in the order of the connecting.
@@ -170,8 +169,7 @@ class Signal : public SignalBase {
         static_assert(std::is_base_of_v<Tracked, R>, "the receiver of a slot must be a halyard::Tracked");
         static_assert(std::is_base_of_v<typename detail::ClassOf<Slot>::type, R>,
                       "the slot must be a member function of the receiver's class");
-        using Member = detail::MemberSlotFor<R, Slot>;
-        detail::SlotMaker<Member, Args...> maker(std::in_place, Member{slot});
+        detail::SlotMaker<detail::MemberSlotFor<R, Slot>, Args...> maker(slot);
         return attachTo(receiver, maker, type);
     }
 
@@ -196,7 +194,7 @@ class Signal : public SignalBase {
     template <class... Others>
     Connection connect(Signal<Others...>& next) {
         detail::SlotMaker<detail::RelaySlot<Signal<Others...>>, Args...> maker(
-            std::in_place, detail::RelaySlot<Signal<Others...>>{&next, &next});
+            std::in_place, detail::RelaySlot<Signal<Others...>>{&next});
         return attachRelay(next, maker);
     }
 
@@ -207,8 +205,7 @@ class Signal : public SignalBase {
     std::size_t disconnect(R* receiver, Slot slot) noexcept {
         static_assert(std::is_base_of_v<typename detail::ClassOf<Slot>::type, R>,
                       "the slot must be a member function of the receiver's class");
-        using Member = detail::MemberSlotFor<R, Slot>;
-        const detail::SlotMaker<Member, Args...> wanted(std::in_place, Member{slot});
+        const detail::SlotMaker<detail::MemberSlotFor<R, Slot>, Args...> wanted(slot);
         return disconnectSlot(receiver, wanted);
     }
 
@@ -220,16 +217,24 @@ class Signal : public SignalBase {
     }
 
   private:
-    using Call = void (*)(detail::Link&, detail::Param<Args>...);
+    static void call(const detail::Way* way, detail::Link& link, detail::Param<Args>... args) {
+        static_cast<const detail::WayOf<Args...>*>(way)->call(link, args...);
+    }
 
     void walk(detail::Param<Args>... args) const {
-        detail::SingleEmission emission;
-        if (detail::Link* const only = emission.begin(*this)) [[likely]] {
-            const detail::SingleEmission::End end(emission, *only);
-            reinterpret_cast<Call>(only->call.load(std::memory_order_relaxed))(*only, args...);
-            return;
+        detail::Affinity& me = *detail::currentAffinity;
+        detail::Running running; // NOLINT(cppcoreguidelines-pro-type-member-init): begin() does
+        detail::Running* const outer = me.emissions;
+        detail::Link* const only = detail::SingleEmission::begin(*this, me, outer, running);
+        if (only == nullptr) [[unlikely]]
+            return walkAll(args...);
+        try { // no object whose destructor ends it: that takes more registers, and so more of each emission
+            call(only->way.load(std::memory_order_relaxed), *only, args...);
+        } catch (...) {
+            detail::Running::leaveInnermost();
+            throw;
         }
-        walkAll(args...);
+        detail::SingleEmission::end(me, outer, *only);
     }
 
     [[gnu::noinline]] void walkAll(detail::Param<Args>... args) const {
@@ -240,14 +245,13 @@ class Signal : public SignalBase {
         if (!emission.asks()) [[likely]] {
             for (; each != end; ++each) {
                 detail::Link& link = emission.at(*each);
-                reinterpret_cast<Call>(link.call.load(std::memory_order_relaxed))(link, args...);
+                call(link.way.load(std::memory_order_relaxed), link, args...);
             }
             return;
         }
         for (; each != end; ++each) {
             detail::Link& link = emission.at(*each);
-            if (const detail::Thunk call = detail::Emission::thunkFor(link))
-                reinterpret_cast<Call>(call)(link, args...);
+            call(detail::Emission::wayFor(link), link, args...);
         }
     }
 };

@@ -5,7 +5,9 @@
 #include <halyard/signals/link.h>
 #include <halyard/signals/slot_arguments.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <new>
@@ -59,6 +61,10 @@ template <class F>
 inline constexpr bool isMemberSlot = false;
 template <class R, class Slot>
 inline constexpr bool isMemberSlot<MemberSlot<R, Slot>> = true;
+template <class... Args>
+struct MemberBox;
+template <class... Args>
+inline constexpr bool isMemberSlot<MemberBox<Args...>> = true;
 
 /// The class that a member function is of.
 template <class Slot>
@@ -87,12 +93,11 @@ struct SlotOf<MemberSlot<R, Member>> {
 /// The next signal of a relay.
 template <class NextSignal>
 struct RelaySlot {
-    NextSignal* next;
-    SignalBase* base; ///< the same, for Link::locate()
+    SignalBase* next; // Link::locate() looks for it here
 
     template <class... Args>
     requires std::is_invocable_v<const NextSignal&, Args...>
-    void operator()(Args&&... args) const { (*next)(std::forward<Args>(args)...); }
+    void operator()(Args&&... args) const { static_cast<const NextSignal&> (*next)(std::forward<Args>(args)...); }
 };
 
 /// Whether F can be called with the first Count of Args.
@@ -121,6 +126,10 @@ template <class F>
 constexpr bool
     fitsLink = sizeof(F) <= Link::slotSize &&
                alignof(F) <= alignof(void*) && std::is_trivially_copyable_v<F>&& std::is_trivially_destructible_v<F>;
+template <class R, class Slot>
+inline constexpr bool fitsLink<MemberSlot<R, Slot>> = true; // the others are a MemberBox
+template <class... Args>
+inline constexpr bool fitsLink<MemberBox<Args...>> = false;
 
 template <class F>
 struct BoxOf final : SlotBox {
@@ -129,14 +138,44 @@ struct BoxOf final : SlotBox {
     F functor;
 };
 
+inline SlotBox* boxOf(const std::byte* slot) noexcept {
+    SlotBox* box = nullptr;
+    std::memcpy(&box, slot, sizeof box);
+    return box;
+}
 template <class F>
 F& slotOf(const Link& link) noexcept {
     auto* place = const_cast<std::byte*>(link.slot);
     if constexpr (fitsLink<F>)
         return *std::launder(reinterpret_cast<F*>(place));
     else
-        return static_cast<BoxOf<F>*>(*std::launder(reinterpret_cast<SlotBox**>(place)))->functor;
+        return static_cast<BoxOf<F>*>(boxOf(place))->functor;
 }
+
+/// A pointer to a member function is two words with most compilers, of which the second one is nearly always 0: then
+/// its Link holds the first.
+template <class Slot>
+bool isOneWord(Slot slot) noexcept {
+    constexpr std::size_t rest = sizeof slot - std::min(sizeof slot, Link::slotSize);
+    constexpr std::byte zeros[rest + 1] = {};
+    std::byte words[sizeof slot];
+    std::memcpy(words, &slot, sizeof slot);
+    return std::memcmp(words + (sizeof slot - rest), zeros, rest) == 0;
+}
+template <class Slot>
+Slot memberOf(const Link& link) noexcept {
+    std::byte words[sizeof(Slot)] = {};
+    std::memcpy(words, link.slot, std::min(sizeof(Slot), Link::slotSize));
+    Slot slot;
+    std::memcpy(&slot, words, sizeof slot);
+    return slot;
+}
+
+/// A box for the others: where a class has several bases, and the function is of one that is not the first.
+template <class... Args>
+struct MemberBox : SlotBox {
+    virtual void call(Tracked& receiver, Seen<Args>... args) const = 0;
+};
 
 /// What is really called: the functor, or the member function bound to its receiver.
 template <class F>
@@ -147,15 +186,25 @@ struct Callee {
 template <class R, class Slot>
 struct Callee<MemberSlot<R, Slot>> {
     struct Bound {
-        R* object;
+        R& object;
         Slot slot;
 
         template <class... Args>
-        requires std::is_invocable_v<Slot, R*, Args...>
+        requires std::is_invocable_v<Slot, R&, Args...>
         void operator()(Args&&... args) const { std::invoke(slot, object, std::forward<Args>(args)...); }
     };
+    static Bound of(Link& link) noexcept { return {static_cast<R&>(*link.receiver), memberOf<Slot>(link)}; }
+    using type = const Bound;
+};
+template <class... Args>
+struct Callee<MemberBox<Args...>> {
+    struct Bound {
+        Tracked& receiver;
+        const MemberBox<Args...>& box;
+        void operator()(Seen<Args>... args) const { box.call(receiver, args...); }
+    };
     static Bound of(Link& link) noexcept {
-        return {static_cast<R*>(link.receiver), slotOf<MemberSlot<R, Slot>>(link).slot};
+        return {*link.receiver, static_cast<const MemberBox<Args...>&>(*boxOf(link.slot))};
     }
     using type = const Bound;
 };
@@ -190,6 +239,39 @@ decltype(auto) kept(Param<T>& argument) noexcept {
         return static_cast<Seen<T>>(argument);
 }
 
+// --- the ways in which a Link is called ---
+
+template <class... Args>
+struct WayOf : Way {
+    void (*call)(Link& link, Param<Args>... args);
+};
+
+template <class... Args>
+void passOver(Link&, Param<Args>...) {}
+
+/// What an emission calls where a blocking slot would wait for its own thread.
+template <class... Args>
+void refuseToWait(Link&, Param<Args>...) {
+    reportMisuse("a blocking slot is not called: its receiver lives on the emitting thread");
+}
+
+/// What an emission calls where a queued slot would need a copy of what cannot be copied.
+template <class... Args>
+void refuseToCopy(Link&, Param<Args>...) {
+    reportMisuse("a slot on another thread is not called: an argument can be neither copied nor moved");
+}
+
+template <class... Args>
+bool mayTakeArguments(Link& link) {
+    if constexpr ((ParamOf<Args>::canOnlyMove || ...)) {
+        if (!link.isOnly()) {
+            reportMisuse("a queued slot is not called: an argument can only be moved, and others are connected");
+            return false;
+        }
+    }
+    return true;
+}
+
 template <class F, class... Args>
 struct Call {
     static constexpr int count = arity<typename Callee<F>::type, Seen<Args>...>();
@@ -206,20 +288,21 @@ struct Call {
     static_assert(isNotFor<Misfit::Unknown>,
                   "this slot cannot be called with the signal's arguments, nor with the first few of them");
 
-    static void direct(Link& link, Param<Args>... args) {
+    template <class Called>
+    static void invoke(Called&& called, Seen<Args>... args) {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             [[maybe_unused]] const std::tuple<Seen<Args>...> all(args...);
-            std::invoke(Callee<F>::of(link), std::get<I>(all)...);
+            std::invoke(called, std::get<I>(all)...);
         }
         (std::make_index_sequence<static_cast<std::size_t>(count < 0 ? 0 : count)>());
     }
+
+    static void direct(Link& link, Param<Args>... args) { invoke(Callee<F>::of(link), args...); }
 
     static void once(Link& link, Param<Args>... args) {
         if (link.expend())
             direct(link, args...);
     }
-
-    static void ended(Link&, Param<Args>...) {}
 
     /// A call on its way, which runs unless it was taken back.
     class Posted final : public Runnable {
@@ -228,7 +311,7 @@ struct Call {
         void run() override {
             if (link_.has(Revoked))
                 return;
-            const Emission call(link_);
+            const QueuedEmission call(link_);
             [this]<std::size_t... I>(std::index_sequence<I...>) { direct(link_, std::get<I>(args_)...); }
             (std::index_sequence_for<Args...>());
         }
@@ -240,51 +323,37 @@ struct Call {
     };
 
     static void queued(Link& link, Param<Args>... args) {
-        if constexpr (canBeQueued<Args...>)
-            if (mayTakeArguments(link))
-                link.post(std::make_unique<Posted>(link, args...));
+        if constexpr (!canBeQueued<Args...>)
+            refuseToCopy<Args...>(link, args...);
+        else if (mayTakeArguments<Args...>(link))
+            link.post(std::make_unique<Posted>(link, args...));
     }
 
     static void blocking(Link& link, Param<Args>... args) {
-        if constexpr (canBeQueued<Args...>)
-            if (mayTakeArguments(link))
-                link.postAndWait(std::make_unique<Posted>(link, args...));
-    }
-
-    /// What an emission calls where a blocking slot would wait for its own thread.
-    static void deadlock(Link&, Param<Args>...) {
-        reportMisuse("a blocking slot is not called: its receiver lives on the emitting thread");
-    }
-
-    /// What an emission calls where a queued slot would need a copy of what cannot be copied.
-    static void immovable(Link&, Param<Args>...) {
-        reportMisuse("a slot on another thread is not called: an argument can be neither copied nor moved");
-    }
-
-    static bool mayTakeArguments(Link& link) {
-        if constexpr ((ParamOf<Args>::canOnlyMove || ...)) {
-            if (!link.isOnly()) {
-                reportMisuse("a queued slot is not called: an argument can only be moved, and others are connected");
-                return false;
-            }
-        }
-        return true;
-    }
-
-    static Thunk choose(std::uint32_t flags) {
-        if ((flags & (Ended | Blocked)) != 0)
-            return reinterpret_cast<Thunk>(&ended);
-        if ((flags & Blocking) != 0)
-            return reinterpret_cast<Thunk>((flags & Remote) != 0 ? &blocking : &deadlock);
-        if ((flags & Queued) != 0 || ((flags & Remote) != 0 && (flags & (Direct | Relay)) == 0))
-            return reinterpret_cast<Thunk>(canBeQueued<Args...> ? &queued : &immovable);
-        return reinterpret_cast<Thunk>((flags & Once) != 0 ? &once : &direct);
+        if constexpr (!canBeQueued<Args...>)
+            refuseToCopy<Args...>(link, args...);
+        else if (mayTakeArguments<Args...>(link))
+            link.postAndWait(std::make_unique<Posted>(link, args...));
     }
 };
 
 template <class F, class... Args>
-inline constexpr SlotOps slotOps{&Call<F, Args...>::choose, &typeid(F), !fitsLink<F>, isMemberSlot<F>,
-                                 (ParamOf<Args>::canOnlyMove || ...)};
+struct SlotTable {
+    static const SlotOps ops;
+
+  private:
+    using Its = Call<F, Args...>;
+    static constexpr WayOf<Args...> direct{{&ops}, &Its::direct};
+    static constexpr WayOf<Args...> once{{&ops}, &Its::once};
+    static constexpr WayOf<Args...> queued{{&ops}, &Its::queued};
+    static constexpr WayOf<Args...> blocking{{&ops}, &Its::blocking};
+    static constexpr WayOf<Args...> deadlock{{&ops}, &refuseToWait<Args...>};
+    static constexpr WayOf<Args...> ended{{&ops}, &passOver<Args...>};
+};
+template <class F, class... Args>
+constinit const SlotOps SlotTable<F, Args...>::ops{
+    &direct, &once,      &queued,      &blocking,       &deadlock,
+    &ended,  &typeid(F), !fitsLink<F>, isMemberSlot<F>, (ParamOf<Args>::canOnlyMove || ...)};
 
 /// Whether a slot is a pointer, or the like, to nothing.
 template <class F>
@@ -293,10 +362,6 @@ bool isNull(const F& slot) noexcept {
         return slot == nullptr;
     else
         return false;
-}
-template <class R, class Slot>
-bool isNull(const MemberSlot<R, Slot>& slot) noexcept {
-    return slot.slot == nullptr;
 }
 template <class Signature>
 bool isNull(const std::function<Signature>& slot) noexcept {
@@ -317,18 +382,47 @@ struct SlotBlank {
         if (ops->boxed)
             delete box();
     }
-    SlotBox* box() const noexcept { return *std::launder(reinterpret_cast<SlotBox* const*>(slot)); }
+    SlotBox* box() const noexcept { return boxOf(slot); }
 };
 
 template <class F, class... Args>
 struct SlotMaker : SlotBlank {
     template <class Given>
-    SlotMaker(std::in_place_t, Given&& given) : SlotBlank(slotOps<F, Args...>) {
+    SlotMaker(std::in_place_t, Given&& given) : SlotBlank(SlotTable<F, Args...>::ops) {
         missing = isNull(static_cast<const F&>(given));
         if constexpr (fitsLink<F>)
             ::new (static_cast<void*>(slot)) F(std::forward<Given>(given));
         else
             ::new (static_cast<void*>(slot)) SlotBox*(new BoxOf<F>(std::in_place, std::forward<Given>(given)));
+    }
+};
+
+template <class R, class Slot, class... Args>
+struct SlotMaker<MemberSlot<R, Slot>, Args...> : SlotBlank {
+    using Member = MemberSlot<R, Slot>;
+
+    struct Box final : MemberBox<Args...> {
+        explicit Box(Slot member) noexcept : slot(member) {}
+        void call(Tracked& receiver, Seen<Args>... args) const override {
+            Call<Member, Args...>::invoke(typename Callee<Member>::Bound{static_cast<R&>(receiver), slot}, args...);
+        }
+        bool isSame(const SlotBox& other) const noexcept override {
+            const Box* const its = dynamic_cast<const Box*>(&other);
+            return its != nullptr && its->slot == slot;
+        }
+        Slot slot;
+    };
+
+    explicit SlotMaker(Slot member) : SlotBlank(SlotTable<Member, Args...>::ops) {
+        missing = member == nullptr;
+        if (missing)
+            return;
+        if (isOneWord(member)) {
+            std::memcpy(slot, &member, std::min(sizeof member, sizeof slot));
+        } else {
+            ops = &SlotTable<MemberBox<Args...>, Args...>::ops;
+            ::new (static_cast<void*>(slot)) SlotBox*(new Box(member));
+        }
     }
 };
 

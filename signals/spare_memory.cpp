@@ -1,6 +1,6 @@
-#include <halyard/signals/pooled.h>
+#include <halyard/signals/spare_memory.h>
 
-#include "cells.h"
+#include "shared_blocks.h"
 
 #include <cstddef>
 #include <new>
@@ -11,26 +11,28 @@ namespace {
 
 template <std::size_t size>
 struct Block {
-    union {
-        Block* next;
-        alignas(std::max_align_t) std::byte bytes[size];
-    };
+    alignas(std::max_align_t) std::byte bytes[size];
 };
+template <std::size_t size>
+using Blocks = SpareBlocks<SharedBlocks<Block<size>>>;
 
-using Small = Block<64>;
-using Large = Block<128>;
-template <class Cell>
-using Pool = CellPool<Cell, &Cell::next>;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool isSpare = false; // it looks for the use of memory that was given back
+#else
+constexpr bool isSpare = true;
+#endif
+
+constexpr std::size_t small = 32;
+constexpr std::size_t medium = 64;
+constexpr std::size_t large = 128;
 
 } // namespace
 
 // The one that goes with it is told the size.
 void* Pooled::operator new(std::size_t size) { // NOLINT(misc-new-delete-overloads,cert-dcl54-cpp)
-    if (size <= sizeof(Small))
-        return &Pool<Small>::take();
-    if (size <= sizeof(Large))
-        return &Pool<Large>::take();
-    return ::operator new(size);
+    if (size > large || !isSpare)
+        return ::operator new(size);
+    return size <= small ? Blocks<small>::take() : size <= medium ? Blocks<medium>::take() : Blocks<large>::take();
 }
 
 void* Pooled::operator new(std::size_t size, const std::nothrow_t&) noexcept {
@@ -42,12 +44,12 @@ void* Pooled::operator new(std::size_t size, const std::nothrow_t&) noexcept {
 }
 
 void Pooled::operator delete(void* memory, std::size_t size) noexcept {
-    if (size <= sizeof(Small))
-        Pool<Small>::giveBack(*static_cast<Small*>(memory));
-    else if (size <= sizeof(Large))
-        Pool<Large>::giveBack(*static_cast<Large*>(memory));
-    else
+    if (size > large || !isSpare)
         ::operator delete(memory);
+    else
+        size <= small    ? Blocks<small>::giveBack(memory)
+        : size <= medium ? Blocks<medium>::giveBack(memory)
+                         : Blocks<large>::giveBack(memory);
 }
 
 void* Pooled::operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
