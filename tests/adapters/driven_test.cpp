@@ -7,6 +7,7 @@
 #include <halyard/net/tcp_socket.h>
 
 #include <doctest/doctest.h>
+#include <echo.h>
 #include <pump.h>
 
 #include <algorithm>
@@ -30,27 +31,6 @@ struct Driven {
     EventLoop& loop = *EventLoop::current();
 
     bool runUntil(const std::function<bool()>& condition) const { return host->runUntil(condition, patience()); }
-};
-
-/// An echo server, and a client that sends the next byte when an answer has come.
-struct Echo {
-    Echo() {
-        server.newConnection.connect([this] {
-            TcpSocket* const socket = server.nextPendingConnection();
-            socket->readyRead.connect([socket] { socket->write(socket->readAll()); });
-        });
-        client.connected.connect([this] { client.write("x"); });
-        client.readyRead.connect([this] {
-            got += client.readAll();
-            client.write("x");
-        });
-        REQUIRE(server.listen(HostAddress::LocalHost));
-    }
-    void begin() { client.connectToHost(HostAddress::LocalHost, server.serverPort()); }
-
-    TcpServer server;
-    TcpSocket client;
-    std::string got;
 };
 
 } // namespace

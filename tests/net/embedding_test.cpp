@@ -6,6 +6,7 @@
 #include <halyard/core/timer.h>
 
 #include <doctest/doctest.h>
+#include <echo.h>
 #include <poll.h>
 #include <pump.h>
 #include <uv.h>
@@ -21,29 +22,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// An echo server, and a client that sends the next byte when an answer has come.
-struct Echo {
-    Echo() {
-        server.newConnection.connect([this] {
-            TcpSocket* const socket = server.nextPendingConnection();
-            socket->readyRead.connect([socket] { socket->write(socket->readAll()); });
-        });
-        client.connected.connect([this] { client.write("x"); });
-        client.readyRead.connect([this] {
-            got += client.readAll();
-            client.write("x");
-        });
+/// And a timer beside it.
+struct TickingEcho : Echo {
+    TickingEcho() {
         timer.timeout.connect([this] { ++ticks; });
-        CHECK(server.listen(HostAddress::LocalHost));
-        client.connectToHost(HostAddress::LocalHost, server.serverPort());
+        begin();
         timer.start(5ms);
     }
     bool isDone() const { return got.size() >= 100 && ticks >= 3; }
 
-    TcpServer server;
-    TcpSocket client;
     Timer timer;
-    std::string got;
     int ticks = 0;
 };
 
@@ -55,7 +43,7 @@ TEST_CASE("sockets and servers work in a host's uv loop") {
         CHECK(uv_loop_init(&host) == 0);
         {
             EventLoop loop(&host);
-            Echo echo;
+            TickingEcho echo;
             const auto end = std::chrono::steady_clock::now() + patience();
             while (!echo.isDone() && std::chrono::steady_clock::now() < end)
                 uv_run(&host, UV_RUN_ONCE);
@@ -69,7 +57,7 @@ TEST_CASE("sockets and servers work in a host's uv loop") {
 TEST_CASE("sockets and servers work in a loop that poll drives, and then let it sleep") {
     std::thread([] {
         EventLoop& loop = *EventLoop::current();
-        Echo echo;
+        TickingEcho echo;
         const auto end = std::chrono::steady_clock::now() + patience();
         const auto turn = [&loop] {
             pollfd watched{loop.backendFd(), POLLIN, 0};
