@@ -29,14 +29,12 @@ void RunningTask::cancel() {
     if (!isOnItsThread("RunningTask::cancel()") || std::exchange(cancelled_, true) || suspension_ == nullptr)
         return;
     cancelNow_ = true;
-    alarm_.schedule();
+    alarm().schedule();
 }
 
 /// Lets it run until it suspends again. Then this may be gone.
-void RunningTask::resume(std::coroutine_handle<> task) {
-    TaskPromise& root = *root_;
-    runs_ = true;
-    task.resume();
+inline void RunningTask::resume(const TaskPromise& root, const TaskPromise& task) {
+    task.itself_.resume();
     if (root.running_ == nullptr)
         root.itself_.destroy();
     else if (root.isOver_)
@@ -45,7 +43,13 @@ void RunningTask::resume(std::coroutine_handle<> task) {
         runs_ = false;
 }
 
-inline void RunningTask::proceed(const TaskPromise& root, bool isOver) {
+void RunningTask::begin() {
+    const TaskPromise& root = *root_;
+    runs_ = true;
+    resume(root, root);
+}
+
+inline void RunningTask::proceed(const TaskPromise& root, Suspension& waiting, bool isOver) {
     if (root.running_ == nullptr) {
         root.itself_.destroy();
         return;
@@ -54,22 +58,44 @@ inline void RunningTask::proceed(const TaskPromise& root, bool isOver) {
         runs_ = false;
         return;
     }
-    const std::coroutine_handle<> task = suspension_->handle_;
     stopWaiting();
-    resume(task);
+    resume(root, *std::exchange(waiting.promise_, nullptr));
 }
 
+void RunningTask::stopOthers() noexcept {
+    others_ = cancelNow_ = sourceGone_ = false;
+    if (alarm_.isArmed())
+        alarm_.disarm();
+    if (address_ != nullptr)
+        address_->awaited.store(0, std::memory_order_relaxed);
+}
+
+/// Something has happened to what it waits for.
 void RunningTask::lookAgain() {
+    if (runs_) {
+        again_ = true;
+        return;
+    }
     // What it looks at may be the user's code, and end everything.
     const TaskPromise& root = *root_;
     Suspension& waiting = *suspension_;
-    bool isOver = false;
     runs_ = true;
+    again_ = false;
+    const bool isOver = waiting.look();
+    if (root.running_ != nullptr && !isOver && again_) [[unlikely]]
+        lookOn(root, waiting);
+    else
+        proceed(root, waiting, isOver);
+}
+
+/// Something has happened while it looked.
+void RunningTask::lookOn(const TaskPromise& root, Suspension& waiting) {
+    bool isOver = false;
     do {
         again_ = false;
         isOver = waiting.look();
     } while (root.running_ != nullptr && !isOver && again_);
-    proceed(root, isOver);
+    proceed(root, waiting, isOver);
 }
 
 /// The time is over, it was cancelled, or what it waits for is gone.
@@ -80,8 +106,9 @@ void RunningTask::interrupt() {
                           : std::exchange(cancelNow_, false) ? std::errc::operation_canceled
                                                              : std::errc::timed_out;
     const TaskPromise& root = *root_;
+    Suspension& waiting = *suspension_;
     runs_ = true;
-    proceed(root, suspension_->interrupted(std::make_error_code(why)));
+    proceed(root, waiting, waiting.interrupted(std::make_error_code(why)));
 }
 
 void RunningTask::finish() {
@@ -148,7 +175,7 @@ void RunningTask::customEvent(Event& event) {
     if (event.type() != SignalGone::type || address_ == nullptr ||
         static_cast<SignalGone&>(event).await != address_->awaited.load(std::memory_order_relaxed))
         return;
-    sourceGone_ = true;
+    sourceGone_ = others_ = true;
     interrupt();
 }
 
@@ -158,6 +185,7 @@ SignalEnd::SignalEnd(RunningTask& task) : await_(++task.awaits_) {
         task.address_->task = &task;
     }
     address_ = task.address_;
+    task.others_ = true;
     address_->awaited.store(await_, std::memory_order_relaxed);
 }
 

@@ -5,66 +5,75 @@
 
 namespace halyard {
 
-RunningTask& Suspension::task() const noexcept { return *root_->running_; }
+/// Null where nobody waits, or the task has lost its context.
+RunningTask* Suspension::running() const noexcept { return promise_ != nullptr ? promise_->root_->running_ : nullptr; }
 
-bool Suspension::isWaiting() const noexcept { return root_ != nullptr && root_->running_ != nullptr; }
+RunningTask& Suspension::task() const noexcept { return *promise_->root_->running_; }
+
+bool Suspension::isWaiting() const noexcept { return running() != nullptr; }
 
 /// False where the task goes on at once.
-bool Suspension::suspend(TaskPromise& promise, std::coroutine_handle<> task) {
-    root_ = promise.root_;
-    handle_ = task;
-    if (root_->running_ == nullptr)
+bool Suspension::suspend(TaskPromise& promise) {
+    const TaskPromise& root = *promise.root_;
+    RunningTask* const running = root.running_;
+    promise_ = &promise;
+    if (running == nullptr)
         return true; // it is destroyed when control is back where it was resumed
-    if (!root_->running_->cancelled_) {
-        const bool isOver = look();
-        if (root_->running_ == nullptr)
-            return true;
-        if (isOver)
-            return false;
+    running->suspension_ = this;
+    if (running->cancelled_) [[unlikely]]
+        return listen(*running, root);
+    const bool isOver = look();
+    if (root.running_ == nullptr)
+        return true;
+    if (isOver) {
+        leave();
+        return false;
     }
-    RunningTask& running = *root_->running_;
-    running.suspension_ = this;
+    source_ = running->watchFor(before_, wanted_);
+    return source_ != nullptr && until_.isForEver() ? true : listen(*running, root);
+}
+
+/// The rest of suspend(), which a wait for more of the same does not need.
+bool Suspension::listen(RunningTask& running, const TaskPromise& root) {
     running.again_ = false;
     if (running.cancelled_) {
         running.cancelNow_ = true;
-        running.alarm_.schedule();
+        running.alarm().schedule();
         return true;
     }
-    begin();
-    if (root_->running_ == nullptr)
+    if (source_ == nullptr)
+        begin();
+    if (root.running_ == nullptr)
         return true;
     if (running.again_ && look()) {
         leave();
-        return root_->running_ == nullptr;
+        return root.running_ == nullptr;
     }
-    if (root_->running_ != nullptr && !until_.isForEver() && !running.alarm_.isArmed())
-        running.alarm_.arm(until_.when());
+    if (root.running_ != nullptr && !until_.isForEver() && !running.alarm_.isArmed())
+        running.alarm().arm(until_.when());
     return true;
 }
 
 /// It is destroyed, or goes on: nobody waits any more.
 void Suspension::leave() noexcept {
-    RunningTask* const running = root_->running_;
-    if (running != nullptr && running->suspension_ == this)
-        running->stopWaiting();
+    RunningTask* const its = running();
+    if (its != nullptr && its->suspension_ == this)
+        its->stopWaiting();
+    promise_ = nullptr;
 }
 
 void Suspension::happened() {
-    RunningTask* const running = isWaiting() ? root_->running_ : nullptr;
-    if (running == nullptr || running->suspension_ != this)
-        return;
-    if (running->runs_)
-        running->again_ = true;
-    else
-        running->lookAgain();
+    RunningTask* const its = running();
+    if (its != nullptr && its->suspension_ == this)
+        its->lookAgain();
 }
 
 void Suspension::gone() {
-    RunningTask* const running = isWaiting() ? root_->running_ : nullptr;
-    if (running == nullptr || running->suspension_ != this)
+    RunningTask* const its = running();
+    if (its == nullptr || its->suspension_ != this)
         return;
-    running->sourceGone_ = true;
-    running->alarm_.schedule();
+    its->sourceGone_ = true;
+    its->alarm().schedule();
 }
 
 } // namespace halyard

@@ -72,7 +72,7 @@ bool TaskBase::begin(Object* context, bool keep) {
         delete running;
         return false; // which has been logged
     }
-    running->resume(promise.itself_);
+    running->begin();
     return true;
 }
 

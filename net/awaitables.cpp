@@ -18,10 +18,8 @@ class SocketWatch final : public Watch {
     }
 
     void want(SocketNews news) {
-        const auto bit = static_cast<std::uint8_t>(news);
-        if ((known_ & bit) != 0)
+        if (!isNew(static_cast<std::uint8_t>(news)))
             return;
-        known_ = static_cast<std::uint8_t>(known_ | bit);
         if (news == SocketNews::Bytes)
             connect(socket_.readyRead);
         else if (news == SocketNews::Sent)
@@ -43,7 +41,6 @@ class SocketWatch final : public Watch {
     }
 
     StreamSocket& socket_;
-    std::uint8_t known_ = 0;
 };
 
 class ServerWatch final : public Watch {
@@ -65,31 +62,35 @@ bool isOpen(const StreamSocket& socket) { return socket.state() != SocketState::
 
 } // namespace
 
-void ReadWait::begin() { listenTo(SocketWatch::of(socket_, task(), SocketNews::Bytes)); }
-
-bool ReadWait::noneWillCome() { return !socket_.isReceiving() && fail(endOf(socket_)); }
-
-bool SomeWait::look() { return socket().bytesAvailable() != 0 ? set(socket().readAll()) : noneWillCome(); }
-
 bool FrameWait::look() {
     std::optional<std::string> frame = size_                ? frames_.read(*size_)
                                        : delimiter_.empty() ? frames_.readLine()
                                                             : frames_.readUntil(delimiter_);
     if (frame)
         return set(*std::move(frame));
-    return frames_.isTooLong() ? fail(std::make_error_code(std::errc::message_size)) : noneWillCome();
+    if (frames_.isTooLong())
+        return fail(std::make_error_code(std::errc::message_size));
+    return !socket_.isReceiving() && fail(endOf(socket_));
 }
+
+void FrameWait::begin() { listenTo(SocketWatch::of(socket_, task(), SocketNews::Bytes)); }
 
 bool SocketWait::look() {
-    if (news_ == SocketNews::Bytes)
-        return socket_.bytesAvailable() != 0 ? set() : !socket_.isReceiving() && fail(endOf(socket_));
-    // What was thrown away was not sent: the end of that connection is on its way.
-    if (isOpen(socket_) && !socket_.hasLostOutput() && socket_.bytesToWrite() <= atMost_)
-        return set();
-    return !isOpen(socket_) && fail(endOf(socket_));
+    if (news() == SocketNews::Bytes)
+        return socket_.bytesAvailable() != 0 || (!socket_.isReceiving() && failWithEnd());
+    return lookAtState();
 }
 
-void SocketWait::begin() { listenTo(SocketWatch::of(socket_, task(), news_)); }
+bool SocketWait::lookAtState() {
+    // What was thrown away was not sent: the end of that connection is on its way.
+    if (isOpen(socket_) && !socket_.hasLostOutput() && socket_.bytesToWrite() <= atMost_)
+        return true;
+    return !isOpen(socket_) && failWithEnd();
+}
+
+bool SocketWait::failWithEnd() { return fail(endOf(socket_)); }
+
+void SocketWait::begin() { listenTo(SocketWatch::of(socket_, task(), news())); }
 
 bool ConnectWait::look() {
     if (failure() || !begun_)

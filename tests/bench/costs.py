@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import counting
-from echo_servers import OURS, Bench, Variant
+from echo_servers import OURS, TASKS, Bench, Variant
 from report import Failure, say, versions
 
 RECORD = Path(__file__).parent / "costs.json"
@@ -31,15 +31,15 @@ class Cost:
 
 
 def costs_of(build_dir: Path, scratch: Path) -> list[Cost]:
-    bench = Bench(build_dir, [OURS], scratch)
+    bench = Bench(build_dir, [OURS, TASKS], scratch)
     messages = counting.Load(("pingpong",), "--messages", (100, 600))
 
-    def echo(name: str, load: counting.Load, *options: str) -> Cost:
-        variant = Variant(OURS, options)
+    def echo(name: str, server: str, *options: str) -> Cost:
+        variant = Variant(server, options)
         return Cost(
             name,
-            lambda: counting.server_instructions(bench, variant, load),
-            lambda: sum(counting.server_calls(bench, variant, load).values()),
+            lambda: counting.server_instructions(bench, variant, messages),
+            lambda: sum(counting.server_calls(bench, variant, messages).values()),
         )
 
     def signal(name: str, case: str) -> Cost:
@@ -60,8 +60,10 @@ def costs_of(build_dir: Path, scratch: Path) -> list[Cost]:
         )
 
     return [
-        echo("message, write(readAll())", messages),
-        echo("message, peek() and skip()", messages, "--peek"),
+        echo("message, write(readAll())", OURS),
+        echo("message, peek() and skip()", OURS, "--peek"),
+        echo("message, task that awaits readSome()", TASKS),
+        echo("message, task that awaits readable()", TASKS, "--peek"),
         piece("connection, accepted, echoed once, closed; with its plain client", "connection"),
         piece("waitForNewConnection() that finds a client, who is let go; with its plain client", "wait"),
         signal("emission, 1 slot", "emit1"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from report import Failure, listed_programs
 
 OURS = "halyard"  # what ratios refer to
+TASKS = "halyard_task"
 FLOOR = "epoll"
 PATIENCE = 900  # seconds for one run of the load generator; a server may run under Valgrind
 MANY = 100_000  # connections, for which there should be descriptors
@@ -37,7 +38,8 @@ class Variant:
 VARIANTS = (
     Variant("halyard", (), "Halyard, `write(readAll())`"),
     Variant("halyard", ("--peek",), "Halyard, `peek()`/`skip()`"),
-    Variant("halyard_task", (), "Halyard, tasks"),
+    Variant(TASKS, (), "Halyard, tasks"),
+    Variant(TASKS, ("--peek",), "Halyard, tasks, `peek()`/`skip()`"),
     Variant("epoll", (), "raw epoll"),
     Variant("uv_poll", (), "bare `uv_poll_t`"),
     Variant("uv_tcp", ("--try-write",), "libuv, `uv_try_write`"),

@@ -77,6 +77,13 @@ Task<> collect(Signal<int>& signal, Trace& trace) {
     }
 }
 
+/// The task, begun in that context.
+template <class T>
+Task<T> started(Object& context, Task<T> task) {
+    REQUIRE(task.start(&context));
+    return task;
+}
+
 std::string messageOf(std::errc error) { return std::make_error_code(error).message(); }
 
 } // namespace
@@ -112,8 +119,7 @@ TEST_CASE("a task ends with its handle, and what it has on its stack with it") {
     Object context;
     Source source;
     {
-        Task<> task = collect(source.number, trace);
-        task.start(&context);
+        Task<> task = started(context, collect(source.number, trace));
         source.number(1);
     }
     CHECK(trace == Trace{"1", "gone"});
@@ -156,8 +162,7 @@ TEST_CASE("a handle may be moved while its task runs") {
     Trace trace;
     Object context;
     Source source;
-    Task<> first = collect(source.number, trace);
-    first.start(&context);
+    Task<> first = started(context, collect(source.number, trace));
     std::optional<Task<>> second(std::move(first));
     CHECK_FALSE(first); // NOLINT(bugprone-use-after-move)
     source.number(1);
@@ -239,8 +244,7 @@ TEST_CASE("a task that is destroyed may destroy others, and its context") {
     Object context;
     start(inside, collect(source.number, trace));
     SUBCASE("others") {
-        Task<> task = keeps(std::move(owned), source.number);
-        task.start(&context);
+        Task<> task = started(context, keeps(std::move(owned), source.number));
         task = {};
     }
     SUBCASE("its context, at its end") {
@@ -287,8 +291,7 @@ TEST_CASE("a task awaits another and gets its value") {
         all += co_await std::move(kept);
         co_return all;
     };
-    Task<int> task = sum(source.number);
-    task.start(&context);
+    Task<int> task = started(context, sum(source.number));
     source.number(10);
     source.number(100);
     REQUIRE(task.isDone());
@@ -311,11 +314,9 @@ TEST_CASE("a loop over tasks that do not wait needs no stack, and nor does a dee
     };
     Object context;
     Source source;
-    Task<int> loop = many();
-    loop.start(&context);
+    Task<int> loop = started(context, many());
     CHECK(loop.result() == 100'000);
-    Task<int> deep = Deep::at(500, source.number);
-    deep.start(&context);
+    Task<int> deep = started(context, Deep::at(500, source.number));
     source.number(1);
     CHECK(deep.result() == 501);
 }
@@ -324,9 +325,8 @@ TEST_CASE("what was started or is none cannot be awaited") {
     Object context;
     Source source;
     const auto awaits = [](Task<int> other) -> Task<int> { co_return co_await std::move(other); };
-    Task<int> started = giveLater(source.number);
-    started.start(&context);
-    Task<int> first = awaits(std::move(started));
+    Task<int> begun = started(context, giveLater(source.number));
+    Task<int> first = awaits(std::move(begun));
     Task<int> second = awaits({});
     first.start(&context);
     second.start(&context);
@@ -366,8 +366,7 @@ TEST_CASE("an exception that nobody takes is logged, and leaves no slot") {
     CHECK(pumpUntil([&] { return context.children().empty(); }));
     CHECK(logged.linesWith("it had to be") == 1);
     {
-        Task<int> kept = fails(false);
-        kept.start(&context);
+        Task<int> kept = started(context, fails(false));
         CHECK(logged.lines().empty());
     }
     CHECK(logged.linesWith("it had to be") == 1);
@@ -580,8 +579,7 @@ TEST_CASE("cancelling ends the present wait in the next turn, and each further o
         where.push_back(slept.error().message());
         co_return co_await give(5);
     };
-    Task<int> task = nested(source.number, trace);
-    task.start(&context);
+    Task<int> task = started(context, nested(source.number, trace));
     source.number(1);
     task.cancel();
     task.cancel();
@@ -602,8 +600,7 @@ TEST_CASE("a task that does not care that it was cancelled does not stop the loo
             ++count;
         }
     };
-    Task<> task = deaf(rounds);
-    task.start(&context);
+    Task<> task = started(context, deaf(rounds));
     task.cancel();
     CHECK(pumpUntil([&] { return rounds == 3; }));
     task = {};
@@ -631,21 +628,18 @@ TEST_CASE("a task may cancel itself, and be cancelled before what it waits for c
 TEST_CASE("a task that was started may be joined, by as many as like") {
     Object context;
     Source source;
-    Task<int> task = giveLater(source.number);
-    task.start(&context);
+    Task<int> task = started(context, giveLater(source.number));
     const auto joins = [](Task<int>& other) -> Task<int> { co_return *co_await joined(other) + 1; };
     const auto looks = [](Task<int>& other, Signal<>& signal) -> Task<std::string> {
         co_await signal;
         const auto value = co_await joined(other, 0ms);
         co_return value ? "value" : value.error().message();
     };
-    Task<std::string> early = looks(task, source.plain);
-    early.start(&context);
+    Task<std::string> early = started(context, looks(task, source.plain));
     source.plain();
     CHECK(pumpUntil([&] { return early.isDone(); }));
     CHECK(early.result() == messageOf(std::errc::timed_out));
-    Task<int> first = joins(task);
-    first.start(&context);
+    Task<int> first = started(context, joins(task));
     source.number(3);
     REQUIRE(first.isDone());
     CHECK(first.result() == 4);
@@ -660,20 +654,16 @@ TEST_CASE("joining a task whose context dies, one that is done, and one that nev
         const auto value = co_await joined(other);
         co_return value ? std::to_string(*value) : value.error().message();
     };
-    Task<std::string> none = joins(task);
-    none.start(&mine);
+    Task<std::string> none = started(mine, joins(task));
     CHECK_THROWS_AS(static_cast<void>(none.result()), std::logic_error);
     task.start(context.get());
-    Task<std::string> joining = joins(task);
-    joining.start(&mine);
+    Task<std::string> joining = started(mine, joins(task));
     context.reset();
     CHECK_FALSE(joining.isDone());
     CHECK(pumpUntil([&] { return joining.isDone(); }));
     CHECK(joining.result() == messageOf(std::errc::owner_dead));
-    Task<int> done = give(9);
-    done.start(&mine);
-    Task<std::string> afterwards = joins(done);
-    afterwards.start(&mine);
+    Task<int> done = started(mine, give(9));
+    Task<std::string> afterwards = started(mine, joins(done));
     CHECK(afterwards.result() == "9");
 }
 
@@ -687,8 +677,7 @@ TEST_CASE("a task within a time ends with it") {
         const auto slow = co_await within(1h, collect(signal, where));
         co_return std::to_string(*quick) + slow.error().message();
     };
-    Task<std::string> task = limited(source.number, trace);
-    task.start(&context);
+    Task<std::string> task = started(context, limited(source.number, trace));
     source.number(4);
     clock.advance(59min);
     source.number(5);
@@ -706,8 +695,7 @@ TEST_CASE("cancelling a task cancels what it awaits within a time, and waits for
         const auto done = co_await within(1h, collect(signal, where));
         co_return done.hasValue();
     };
-    Task<bool> task = limited(source.number, trace);
-    task.start(&context);
+    Task<bool> task = started(context, limited(source.number, trace));
     task.cancel();
     CHECK(pumpUntil([&] { return task.isDone(); }));
     CHECK(task.result());
@@ -726,8 +714,7 @@ TEST_CASE("tasks side by side end together, or with the first of them") {
         where.emplace_back("any");
         co_return first * 100 + second * 10 + static_cast<int>(any.index());
     };
-    Task<int> task = both(source, trace);
-    task.start(&context);
+    Task<int> task = started(context, both(source, trace));
     source.number(1);
     CHECK(trace.empty());
     source.plain();
@@ -749,8 +736,7 @@ TEST_CASE("of tasks side by side one may throw, and one may delete the context")
         }
         co_return "";
     };
-    Task<std::string> task = throws(source.number);
-    task.start(&context);
+    Task<std::string> task = started(context, throws(source.number));
     pumpIdle();
     CHECK_FALSE(task.isDone());
     source.number(1);

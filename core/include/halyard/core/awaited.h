@@ -3,11 +3,32 @@
 #include <halyard/core/clock.h>
 
 #include <chrono>
+#include <concepts>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 namespace halyard {
+
+namespace detail {
+
+/// An error, or none. An error_code would ask the library for the category of none.
+class WhyNot {
+  public:
+    WhyNot() noexcept = default;
+    explicit WhyNot(std::error_code error) noexcept : category_(&error.category()), value_(error.value()) {}
+
+    bool isError() const noexcept { return value_ != 0; }
+    std::error_code error() const noexcept {
+        return category_ != nullptr ? std::error_code(value_, *category_) : std::error_code();
+    }
+
+  private:
+    const std::error_category* category_ = nullptr;
+    int value_ = 0;
+};
+
+} // namespace detail
 
 /// What an await has brought: a value, or why there is none. I/O, time and cancellation come as this; nothing of them
 /// is thrown.
@@ -21,10 +42,14 @@ template <class T>
 class Awaited {
   public:
     /// With a value.
-    Awaited(T value) : value_(std::move(value)) {} // NOLINT(google-explicit-constructor)
+    /// @{
+    Awaited(T&& value) : value_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
+    Awaited(const T& value) requires std::copy_constructible<T> // NOLINT(google-explicit-constructor)
+        : value_(value) {}
+    /// @}
     /// Without: this is why.
     Awaited(std::error_code error) noexcept // NOLINT(google-explicit-constructor)
-        : category_(&error.category()), code_(error.value()) {}
+        : whyNot_(error) {}
 
     bool hasValue() const noexcept { return value_.has_value(); }  ///< There is a value.
     explicit operator bool() const noexcept { return hasValue(); } ///< The same.
@@ -43,14 +68,11 @@ class Awaited {
     ///     std::errc::timed_out           the time was over
     ///     std::errc::operation_canceled  the task was cancelled
     ///     std::errc::owner_dead          what was awaited is gone: it must not be touched any more
-    std::error_code error() const noexcept {
-        return category_ != nullptr ? std::error_code(code_, *category_) : std::error_code();
-    }
+    std::error_code error() const noexcept { return whyNot_.error(); }
 
   private:
     std::optional<T> value_;
-    const std::error_category* category_ = nullptr; ///< of the error; an error_code asks the library for one
-    int code_ = 0;
+    detail::WhyNot whyNot_;
 };
 
 /// That an await has brought what it was for, or why not.
@@ -59,14 +81,14 @@ class Awaited<void> {
   public:
     Awaited() noexcept = default;
     /// It has not: this is why.
-    Awaited(std::error_code error) noexcept : error_(error) {} // NOLINT(google-explicit-constructor)
+    Awaited(std::error_code error) noexcept : whyNot_(error) {} // NOLINT(google-explicit-constructor)
 
-    bool hasValue() const noexcept { return !error_; }             ///< It has.
-    explicit operator bool() const noexcept { return hasValue(); } ///< The same.
-    std::error_code error() const noexcept { return error_; }      ///< As that of the others.
+    bool hasValue() const noexcept { return !whyNot_.isError(); }      ///< It has.
+    explicit operator bool() const noexcept { return hasValue(); }     ///< The same.
+    std::error_code error() const noexcept { return whyNot_.error(); } ///< As that of the others.
 
   private:
-    std::error_code error_;
+    detail::WhyNot whyNot_;
 };
 
 /// Until when an await waits: for ever, for some time from now on, or until a point in time of Clock. One that is

@@ -24,8 +24,14 @@ class HALYARD_API Watch {
     virtual ~Watch();
 
   protected:
-    Watch(Object& source, RunningTask& task);            ///< Ends with either.
-    void happened();                                     ///< Tells who waits for it.
+    Watch(Object& source, RunningTask& task); ///< Ends with either.
+    void happened();                          ///< Tells who waits for it.
+    /// Whether it is the first time that this is wanted, a bit of what derives from it; then it has to be listened to.
+    bool isNew(std::uint8_t wanted) noexcept {
+        const bool known = (heard_ & wanted) != 0;
+        heard_ = static_cast<std::uint8_t>(heard_ | wanted);
+        return !known;
+    }
     RunningTask& task() const noexcept { return task_; } ///< Who listens.
 
   private:
@@ -34,6 +40,7 @@ class HALYARD_API Watch {
     const Object* source_;
     RunningTask& task_;
     std::unique_ptr<Watch> next_;
+    std::uint8_t heard_ = 0;
 };
 
 /// A started task: a child of its context, with which it moves from thread to thread and dies. It ends by itself when
@@ -92,19 +99,29 @@ class HALYARD_API RunningTask final : public Object {
     void customEvent(Event& event) override;
     bool isBusy() const override { return runs_; }
 
-    void resume(std::coroutine_handle<> task);
+    void begin();
+    void resume(const TaskPromise& root, const TaskPromise& task);
     void lookAgain();
     void interrupt();
-    void proceed(const TaskPromise& root, bool isOver);
+    void proceed(const TaskPromise& root, Suspension& waiting, bool isOver);
+    [[gnu::noinline]] void lookOn(const TaskPromise& root, Suspension& waiting);
     void stopWaiting() noexcept {
         suspension_ = nullptr;
-        cancelNow_ = sourceGone_ = false;
-        if (alarm_.isArmed())
-            alarm_.disarm();
-        if (address_ != nullptr)
-            address_->awaited.store(0, std::memory_order_relaxed);
+        if (others_)
+            stopOthers();
+    }
+    void stopOthers() noexcept;
+    /// For who arms it, or makes it come in the next turn.
+    Alarm& alarm() noexcept {
+        others_ = true;
+        return alarm_;
     }
     void finish();
+    /// The last one, where it will do for that.
+    const Watch* watchFor(const Object* source, std::uint8_t wanted) const noexcept {
+        const Watch* const last = watches_.get();
+        return last != nullptr && last->source_ == source && (wanted & ~last->heard_) == 0 ? last : nullptr;
+    }
     Watch* findWatch(const Object& source) noexcept;
     Watch& addWatch(std::unique_ptr<Watch> watch);
     void forget(Watch& watch);
@@ -117,6 +134,7 @@ class HALYARD_API RunningTask final : public Object {
     std::uint64_t awaits_ = 0; ///< counts the awaits of signals
     bool runs_ = false;        ///< the task, or one that it awaits, is on the stack
     bool again_ = false;       ///< something has happened meanwhile
+    bool others_ = false;      ///< than what is awaited may end the wait: time, cancelling, a signal's end
     bool cancelled_ = false;
     bool cancelNow_ = false;  ///< the await that it is in has not been told yet
     bool sourceGone_ = false; ///< and nor of this
@@ -139,7 +157,7 @@ class HALYARD_API SignalEnd {
 inline void Watch::happened() {
     Suspension* const waiting = task_.suspension_;
     if (waiting != nullptr && waiting->source_ == this)
-        waiting->happened();
+        task_.lookAgain();
 }
 
 } // namespace halyard

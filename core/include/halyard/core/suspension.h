@@ -4,6 +4,7 @@
 #include <halyard/signals/export.h>
 
 #include <coroutine>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -12,6 +13,7 @@
 
 namespace halyard {
 
+class Object;
 class RunningTask;
 class TaskPromise;
 class Watch;
@@ -40,7 +42,7 @@ class HALYARD_API Suspension {
         static_assert(std::is_base_of_v<TaskPromise, Promise>,
                       "what Halyard gives to await can only be awaited in a halyard::Task");
         if constexpr (std::is_base_of_v<TaskPromise, Promise>)
-            return suspend(task.promise(), task);
+            return suspend(task.promise());
         else
             return false;
     }
@@ -49,7 +51,7 @@ class HALYARD_API Suspension {
   protected:
     explicit Suspension(Until until) noexcept : until_(until) {} ///< Until then.
     ~Suspension() {
-        if (root_ != nullptr)
+        if (promise_ != nullptr)
             leave();
     }
 
@@ -79,18 +81,28 @@ class HALYARD_API Suspension {
 
     /// From begin() on: what `watch` is told of, this is.
     void listenTo(const Watch& watch) noexcept { source_ = &watch; }
+    /// For constructors of what does nothing in begin() but to listen to the Watch of `source`: where the task's last
+    /// one was that, and has heard of all that is wanted by then, there is no begin().
+    void listenAsBefore(const Object& source, std::uint8_t wanted) noexcept {
+        before_ = &source;
+        wanted_ = wanted;
+    }
+    std::uint8_t wanted() const noexcept { return wanted_; } ///< As listenAsBefore() was told.
 
   private:
     friend class RunningTask;
     friend class Watch;
 
-    bool suspend(TaskPromise& promise, std::coroutine_handle<> task);
+    RunningTask* running() const noexcept;
+    bool suspend(TaskPromise& promise);
+    [[gnu::noinline]] bool listen(RunningTask& running, const TaskPromise& root);
     void leave() noexcept;
 
-    TaskPromise* root_ = nullptr; ///< null where nobody waits
+    TaskPromise* promise_ = nullptr; ///< of the task; null where that does not wait
     const Watch* source_ = nullptr;
-    std::coroutine_handle<> handle_;
+    const Object* before_ = nullptr;
     Until until_;
+    std::uint8_t wanted_ = 0;
     std::optional<std::error_code> failure_;
 };
 
@@ -140,7 +152,8 @@ class Sleep final : public Await<void> {
     explicit Sleep(Until until) noexcept : Await(until) {} ///< Until then.
 
   private:
-    bool look() override { return false; }
+    // Cold, lest g++ takes it for the look() that it calls wherever it sees no other one.
+    [[gnu::cold]] bool look() override { return false; }
     bool interrupted(std::error_code why) override { return why == std::errc::timed_out ? set() : fail(why); }
 };
 

@@ -49,43 +49,65 @@ class NetworkWait : public Await<T> {
 /// What a wait wants to be told of a socket, besides its end.
 enum class SocketNews : std::uint8_t { Bytes = 1, Sent = 2, Connected = 4 };
 
-/// A wait for bytes, which are taken.
-class HALYARD_API ReadWait : public NetworkWait<std::string> {
-  protected:
-    ReadWait(StreamSocket& socket, Until until) noexcept : NetworkWait(until), socket_(socket) {} ///< Of this socket.
-    void begin() override;
-    bool noneWillCome();                                      ///< Then that is the failure.
-    StreamSocket& socket() const noexcept { return socket_; } ///< Whose bytes.
-
-  private:
-    StreamSocket& socket_;
-};
-
-/// See readSome().
-class HALYARD_API SomeWait final : public ReadWait {
+/// A wait for a state of the socket.
+class HALYARD_API SocketWait : public NetworkWait<void> {
   public:
-    SomeWait(StreamSocket& socket, Until until) noexcept : ReadWait(socket, until) {} ///< Of this socket.
+    /// For the end too.
+    SocketWait(StreamSocket& socket, SocketNews news, std::size_t atMost, Until until) noexcept
+        : NetworkWait(until), socket_(socket), atMost_(atMost) {
+        listenAsBefore(socket, static_cast<std::uint8_t>(news));
+    }
+
+  protected:
+    StreamSocket& socket() const noexcept { return socket_; } ///< Whose state.
 
   private:
     bool look() override;
+    void begin() override;
+    // Not inside look(), of which the usual way is short.
+    [[gnu::noinline]] bool lookAtState();
+    [[gnu::noinline]] bool failWithEnd();
+    SocketNews news() const noexcept { return static_cast<SocketNews>(wanted()); }
+
+    StreamSocket& socket_;
+    std::size_t atMost_;
+};
+
+/// See readSome(). What has come is taken when the task goes on.
+class SomeWait final : public SocketWait {
+  public:
+    /// Of this socket.
+    SomeWait(StreamSocket& socket, Until until) noexcept : SocketWait(socket, SocketNews::Bytes, 0, until) {}
+    /// What `co_await` gives.
+    Awaited<std::string> await_resume() {
+        if (failure())
+            return *failure();
+        return socket().readAll();
+    }
 };
 
 /// See readExactly(), readLine() and readUntil().
-class HALYARD_API FrameWait final : public ReadWait {
+class HALYARD_API FrameWait final : public NetworkWait<std::string> {
   public:
     /// A frame of `size` bytes.
     FrameWait(StreamSocket& socket, Until until, std::size_t size) noexcept
-        : ReadWait(socket, until), frames_(socket, size), size_(size) {}
+        : NetworkWait(until), frames_(socket, size), size_(size), socket_(socket) {
+        listenAsBefore(socket, static_cast<std::uint8_t>(SocketNews::Bytes));
+    }
     /// One that ends with `delimiter`, or, where that is empty, with the line.
     FrameWait(StreamSocket& socket, Until until, std::string delimiter, std::size_t longest) noexcept
-        : ReadWait(socket, until), frames_(socket, longest), delimiter_(std::move(delimiter)) {}
+        : NetworkWait(until), frames_(socket, longest), delimiter_(std::move(delimiter)), socket_(socket) {
+        listenAsBefore(socket, static_cast<std::uint8_t>(SocketNews::Bytes));
+    }
 
   private:
     bool look() override;
+    void begin() override;
 
     FrameReader frames_;
     std::optional<std::size_t> size_;
     std::string delimiter_;
+    StreamSocket& socket_;
 };
 
 /// All bytes that have come and were not read: at least one.
@@ -104,22 +126,6 @@ inline FrameWait readUntil(StreamSocket& socket, std::string delimiter, Until un
                            std::size_t longest = 64 * 1024) noexcept {
     return {socket, until, std::move(delimiter), longest};
 }
-
-/// A wait for a state of the socket.
-class HALYARD_API SocketWait : public NetworkWait<void> {
-  public:
-    /// For the end too.
-    SocketWait(StreamSocket& socket, SocketNews news, std::size_t atMost, Until until) noexcept
-        : NetworkWait(until), socket_(socket), atMost_(atMost), news_(news) {}
-
-  private:
-    bool look() override;
-    void begin() override;
-
-    StreamSocket& socket_;
-    std::size_t atMost_;
-    SocketNews news_;
-};
 
 /// That there are bytes to read, which stay where they are: for peek() and skip().
 inline SocketWait readable(StreamSocket& socket, Until until = {}) noexcept {
@@ -165,7 +171,10 @@ inline ConnectWait connectToHost(TcpSocket& socket, const HostAddress& address, 
 /// A wait for a client, whatever kind of socket it has.
 class HALYARD_API AcceptWait : public NetworkWait<StreamSocket*> {
   public:
-    AcceptWait(StreamServer& server, Until until) noexcept : NetworkWait(until), server_(server) {} ///< Of this server.
+    /// Of this server.
+    AcceptWait(StreamServer& server, Until until) noexcept : NetworkWait(until), server_(server) {
+        listenAsBefore(server, 0);
+    }
 
   private:
     bool look() override;
