@@ -29,6 +29,7 @@ struct ByteQueue::EmptyAtThreadEnd {
 ByteQueue::Segment* ByteQueue::create(std::size_t capacity) {
     static thread_local const EmptyAtThreadEnd janitor;
     void* const memory = ::operator new(sizeof(Segment) + capacity);
+    // cppcheck-suppress legacyUninitvar ; it loses sight of the placement
     auto* const segment = ::new (memory) Segment;
     segment->data = static_cast<char*>(memory) + sizeof(Segment);
     segment->capacity = capacity;

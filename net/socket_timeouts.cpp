@@ -13,6 +13,7 @@ void SocketTimeouts::start(Kind kind) {
 std::optional<SocketTimeouts::Kind> SocketTimeouts::first() const noexcept {
     std::optional<Kind> found;
     for (const Kind kind : {Connecting, Reading, Writing, Closing})
+        // cppcheck-suppress mismatchingContainerExpression ; neither is an iterator
         if (limits_[kind].count() > 0 && socket_.counts(kind) && (!found || end(kind) < end(*found)))
             found = kind;
     return found;

@@ -214,6 +214,7 @@ void StreamServer::acceptSome() {
         if (limits_ != nullptr)
             permit_.giveBack(); // unless somebody has taken it
         newConnection();
+        // cppcheck-suppress identicalConditionAfterEarlyExit ; a slot of newConnection may have deleted it
         if (!self || !isListening() || listening != listening_)
             return;
         if (pausedByUser_)

@@ -248,6 +248,7 @@ void LinkList::makeRoom(bool isWalked) {
     if (size < capacity)
         return;
     const std::uint32_t wider = links == own ? fewOnHeap : 2 * capacity + 1;
+    // cppcheck-suppress legacyUninitvar ; it loses sight of the placement
     auto* const wide = ::new (Pooled::operator new(bytesOf(wider))) Array{array()};
     std::copy_n(links, size, wide->links());
     if (isWalked)

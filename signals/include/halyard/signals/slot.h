@@ -97,6 +97,7 @@ struct RelaySlot {
 
     template <class... Args>
     requires std::is_invocable_v<const NextSignal&, Args...>
+    // cppcheck-suppress constStatement ; it is a call
     void operator()(Args&&... args) const { static_cast<const NextSignal&> (*next)(std::forward<Args>(args)...); }
 };
 
