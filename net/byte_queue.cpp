@@ -9,21 +9,26 @@
 
 namespace halyard {
 
-namespace {
-
-constexpr std::size_t longString = 16 * 1024; // from here on keeping the string is cheaper than copying it
-
-} // namespace
-
-constinit thread_local ByteQueue::Pool ByteQueue::pool_{nullptr, 8};
+constinit thread_local ByteQueue::Pool ByteQueue::pool_{nullptr, nullptr, nullptr, 0, nullptr};
 
 /// Frees what the thread's pool has, and has it keep nothing from then on.
 struct ByteQueue::EmptyAtThreadEnd {
-    ~EmptyAtThreadEnd() {
-        pool_.room = 0;
-        while (pool_.free != nullptr)
-            destroy(std::exchange(pool_.free, pool_.free->next));
+    EmptyAtThreadEnd() noexcept {
+        pool_.room = 6;
+        pool_.spent = &spent;
     }
+    EmptyAtThreadEnd(const EmptyAtThreadEnd&) = delete;
+    EmptyAtThreadEnd& operator=(const EmptyAtThreadEnd&) = delete;
+    ~EmptyAtThreadEnd() {
+        pool_.spent = nullptr;
+        pool_.room = 0;
+        while (pool_.others != nullptr)
+            destroy(std::exchange(pool_.others, pool_.others->next));
+        for (Segment** each : {&pool_.first, &pool_.second})
+            if (*each != nullptr)
+                destroy(std::exchange(*each, nullptr));
+    }
+    std::string spent;
 };
 
 ByteQueue::Segment* ByteQueue::create(std::size_t capacity) {
@@ -39,6 +44,34 @@ ByteQueue::Segment* ByteQueue::create(std::size_t capacity) {
 void ByteQueue::destroy(Segment* segment) noexcept {
     segment->~Segment();
     ::operator delete(segment);
+}
+
+ByteQueue::Segment* ByteQueue::takeOther() {
+    Segment* const segment = pool_.others;
+    if (segment == nullptr)
+        return create(wholeSegment);
+    pool_.others = std::exchange(segment->next, nullptr);
+    ++pool_.room;
+    segment->begin = segment->end = 0;
+    return segment;
+}
+
+void ByteQueue::give(Segment* segment) noexcept {
+    Pool& pool = pool_;
+    segment->next = nullptr;
+    if (segment->capacity != wholeSegment || pool.spent == nullptr) {
+        destroy(segment); // of another size; or the thread ends, and keeps nothing any more
+    } else if (pool.first == nullptr) {
+        pool.first = segment;
+    } else if (pool.second == nullptr) {
+        pool.second = segment;
+    } else if (pool.room != 0) {
+        --pool.room;
+        segment->next = pool.others;
+        pool.others = segment;
+    } else {
+        destroy(segment);
+    }
 }
 
 ByteQueue::ByteQueue(ByteQueue&& other) noexcept
@@ -149,7 +182,12 @@ std::string ByteQueue::take(std::size_t atMost) {
 
 /// By itself, so that the string is made where the caller wants it: a function that returns two is not given that.
 std::string ByteQueue::takeOnlyPiece() {
-    std::string bytes(head_->data + head_->begin, size_);
+    // Memory that is more than twice what is needed would be held for nothing.
+    const auto serves = [this](const std::string* spent) {
+        return spent != nullptr && spent->capacity() >= size_ && spent->capacity() / 2 <= size_;
+    };
+    std::string bytes(serves(pool_.spent) ? std::move(*pool_.spent) : std::string());
+    bytes.assign(head_->data + head_->begin, size_);
     clear();
     return bytes;
 }

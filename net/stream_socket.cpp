@@ -21,8 +21,8 @@ namespace halyard {
 StreamSocket::StreamSocket(Object* parent) : Object(parent) {}
 
 StreamSocket::~StreamSocket() {
-    if (inReadyRead_ != nullptr)
-        *inReadyRead_ = true;
+    if (answering_ != nullptr)
+        endAnswering();
     if (engine_ == nullptr || state_ == SocketState::Bound || cause_ != 0)
         return;
     if (!output_.empty())
@@ -66,7 +66,8 @@ void StreamSocket::begin(std::unique_ptr<SocketEngine> engine) {
     const bool paused = hindered_.paused;
     hindered_ = {};
     hindered_.paused = paused;
-    readFinished_ = writeEnded_ = tellFull_ = outputLost_ = urgentSeen_ = false;
+    hindered_.special = terms_ != nullptr;
+    readFinished_ = writeEnded_ = outputFull_ = tellFull_ = outputLost_ = urgentSeen_ = false;
     engine_ = std::move(engine);
     if (timeouts() != nullptr)
         timeouts()->start(SocketTimeouts::Connecting);
@@ -241,8 +242,10 @@ void StreamSocket::startReading() {
 }
 
 StreamSocket::Terms& StreamSocket::terms() {
-    if (terms_ == nullptr)
+    if (terms_ == nullptr) {
         terms_ = std::make_unique<Terms>();
+        hindered_.special = true;
+    }
     return *terms_;
 }
 
@@ -257,7 +260,7 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
         if (!still)
             return;
     }
-    if (hindered_.full) {
+    if (outputFull_) {
         tellWriteBuffer();
         if (!still)
             return;
@@ -308,7 +311,7 @@ void StreamSocket::peerEnded(int cause) {
     }
     if (cause != 0) {
         discardOutput();
-        hindered_.sendBlocked = hindered_.full = tellFull_ = false;
+        hindered_.sendBlocked = outputFull_ = tellFull_ = false;
     }
     const SocketState before = state_;
     orGoOn(still, [&] {
@@ -381,7 +384,7 @@ void StreamSocket::finish(Ending how) {
         linger();
     engine_.reset();
     discardOutput();
-    hindered_.sendBlocked = hindered_.leaving = hindered_.full = tellFull_ = false;
+    hindered_.sendBlocked = hindered_.leaving = outputFull_ = tellFull_ = false;
     struct Farewell {
         explicit Farewell(StreamSocket& socket) noexcept : self(&socket) { socket.inFarewell_ = true; }
         Farewell(const Farewell&) = delete;
@@ -429,6 +432,7 @@ void StreamSocket::observe() {
 // --- to another thread ---
 
 void StreamSocket::leavingThread() {
+    endAnswering();
     if (engine_ == nullptr)
         return;
     if (mayTransmit() && !output_.empty())

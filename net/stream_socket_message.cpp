@@ -11,41 +11,68 @@
 
 namespace halyard {
 
+/// A slot of readyRead that runs on this thread: what it writes to its own socket is an answer, which leaves when it
+/// returns.
+struct StreamSocket::Answering {
+    explicit Answering(StreamSocket& its) noexcept
+        : socket(&its), outer(answering_), depth(its.engine_->dispatchDepth()) {
+        answering_ = this;
+    }
+    Answering(const Answering&) = delete;
+    Answering& operator=(const Answering&) = delete;
+    ~Answering() { answering_ = outer; }
+
+    StreamSocket* socket; ///< null once it has been deleted, or lives on another thread
+    Answering* outer;
+    std::uint32_t
+        depth; ///< of dispatches: what runs inside another one, in a loop or a wait of the slot's, is no answer
+};
+
+constinit thread_local StreamSocket::Answering* StreamSocket::answering_ = nullptr;
+
+StreamSocket::Answering* StreamSocket::findAnswering() const noexcept {
+    Answering* each = answering_;
+    while (each != nullptr && each->socket != this)
+        each = each->outer;
+    return each;
+}
+
+void StreamSocket::endAnswering() noexcept {
+    if (Answering* const its = findAnswering())
+        its->socket = nullptr;
+}
+
 /// One frame for all of it: those of the functions that it consists of would cost a message 60 instructions.
 [[gnu::flatten]] void StreamSocket::engineReady(std::uint32_t ready) {
     // Nearly always: there is something to read and nothing else to do.
-    if (ready != readiness::Readable || hindered_.any() || terms_ != nullptr || unreported_ != 0) [[unlikely]] {
+    if (ready != readiness::Readable || hindered_.any() || unreported_ != 0 || answering_ != nullptr) [[unlikely]] {
         engineReadyFor(ready);
         return;
     }
     const std::ptrdiff_t received = engine_->receiveAtOnce(input_.reserve());
-    input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
-    if (received <= 0 || inReadyRead_ != nullptr) [[unlikely]] {
+    if (received <= 0) [[unlikely]] {
+        input_.commit(0);
         takeIn(received);
         return;
     }
+    input_.commitSome(static_cast<std::size_t>(received));
     ++receptions_;
     tellReadyRead();
 }
 
 void StreamSocket::tellReadyRead() {
-    bool isGone = false; // a guarded pointer would cost a message more than this
-    inReadyRead_ = &isGone;
-    answersAt_ = engine_->dispatchDepth();
-    try {
-        readyRead();
-    } catch (...) {
-        if (!isGone) {
-            inReadyRead_ = nullptr;
-            answersAt_ = nowhere;
-            sendAnswer();
+    {
+        const Answering here(*this);
+        try {
+            readyRead();
+        } catch (...) {
+            if (here.socket != nullptr)
+                sendAnswer();
+            throw;
         }
-        throw;
+        if (here.socket == nullptr)
+            return;
     }
-    if (isGone)
-        return;
-    inReadyRead_ = nullptr;
-    answersAt_ = nowhere;
     sendAnswer();
     if (input_.empty()) [[likely]]
         return;
@@ -55,12 +82,23 @@ void StreamSocket::tellReadyRead() {
 }
 
 std::ptrdiff_t StreamSocket::write(std::string_view data) {
-    // An answer, written right in a slot of readyRead: sendAnswer() follows.
-    if (livesHere() && !hindered_.any() && terms_ == nullptr && answersAt_ == engine_->dispatchDepth()) [[likely]] {
+    // An answer: sendAnswer() follows.
+    const Answering* const here = answering_;
+    if (here != nullptr && here->socket == this && !hindered_.any() && here->depth == engine_->dispatchDepth())
+        [[likely]] {
         output_.append(data);
         return static_cast<std::ptrdiff_t>(data.size());
     }
     return writeAnywhere(data);
+}
+
+std::ptrdiff_t StreamSocket::writeOwned(std::string& owned) {
+    if (owned.size() >= ByteQueue::longString)
+        return writeMoved(owned);
+    const std::ptrdiff_t written = write(owned);
+    if (written >= 0)
+        ByteQueue::reuse(owned);
+    return written;
 }
 
 void StreamSocket::engineSlotReturned() noexcept { sendAnswer(); }
@@ -68,8 +106,7 @@ void StreamSocket::engineSlotReturned() noexcept { sendAnswer(); }
 void StreamSocket::sendAnswer() noexcept {
     // Nearly always: one piece, nothing else to do for this connection, and nobody who wants to hear of it.
     const std::string_view bytes = output_.onlyPiece();
-    if (bytes.empty() || hindered_.any() || cause_ != 0 || terms_ != nullptr || bytesWritten.connectionCount() != 0)
-        [[unlikely]] {
+    if (bytes.empty() || hindered_.any() || cause_ != 0 || bytesWritten.connectionCount() != 0) [[unlikely]] {
         sendAfterSlot();
         return;
     }

@@ -26,7 +26,7 @@ void StreamSocket::takeIn(std::ptrdiff_t received) {
         ++receptions_;
         if (timeouts() != nullptr)
             timeouts()->touch(SocketTimeouts::Reading);
-        if (inReadyRead_ == nullptr)
+        if (!isInReadyRead())
             tellReadyRead();
         else if (isFull())
             observe();
@@ -75,7 +75,7 @@ void StreamSocket::receiveRest() {
     if (input_.size() != before) {
         ++receptions_;
         const Still still(*this);
-        if (inReadyRead_ == nullptr)
+        if (!isInReadyRead())
             tellReadyRead();
         if (!still || state_ != SocketState::Connected)
             return;

@@ -70,7 +70,7 @@ std::ptrdiff_t StreamSocket::writeThrough(std::string_view data) {
     return size;
 }
 
-std::ptrdiff_t StreamSocket::writeOwned(std::string& owned) {
+std::ptrdiff_t StreamSocket::writeMoved(std::string& owned) {
     if (!mayWrite("write() to a socket"))
         return -1;
     const auto size = static_cast<std::ptrdiff_t>(owned.size());
@@ -233,7 +233,7 @@ bool StreamSocket::flush() {
         return false;
     const Still still(*this);
     reportWritten();
-    if (still && hindered_.full)
+    if (still && outputFull_)
         tellWriteBuffer();
     return true;
 }
@@ -246,7 +246,7 @@ void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
     terms().highWater = high != 0 ? high : unlimited;
     terms_->lowWater = std::min(low, terms_->highWater - 1);
     if (high == 0)
-        hindered_.full = tellFull_ = false;
+        outputFull_ = tellFull_ = false;
     outputGrew();
     if (hasDrained())
         engine_->schedule();
@@ -255,9 +255,9 @@ void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
 void StreamSocket::setWriteBufferLimit(std::size_t bytes) { terms().outputLimit = bytes != 0 ? bytes : unlimited; }
 
 void StreamSocket::outputIsFull() {
-    if (hindered_.full)
+    if (outputFull_)
         return;
-    hindered_.full = tellFull_ = true;
+    outputFull_ = tellFull_ = true;
     engine_->schedule();
 }
 
@@ -269,7 +269,7 @@ void StreamSocket::tellWriteBuffer() {
     }
     if (!still || !hasDrained())
         return;
-    hindered_.full = false;
+    outputFull_ = false;
     writeBufferDrained();
 }
 

@@ -34,35 +34,46 @@ TcpSocket::TcpSocket(Object* parent) : StreamSocket(parent) {}
 
 TcpSocket::~TcpSocket() = default;
 
+TcpSocket::Details& TcpSocket::details() {
+    if (details_ == nullptr)
+        details_ = std::make_unique<Details>();
+    return *details_;
+}
+
+void TcpSocket::setPeerText(std::string text) { details().peerText = std::move(text); }
+
+void TcpSocket::setConnectionAttemptDelay(std::chrono::milliseconds delay) { details().attemptDelay = delay; }
+
 void TcpSocket::connectToHost(const HostAddress& address, std::uint16_t port) {
     connectTo({address, port}, address.toString());
 }
 
 void TcpSocket::setPeer(const Endpoint& peer, std::string name) {
     peer_ = peer;
-    peerName_ = std::move(name);
-    peerText_ = nullptr;
+    if (details_ == nullptr && name.empty())
+        return;
+    details().peerName = std::move(name);
+    details_->peerText.clear();
 }
 
-void TcpSocket::setProxy(const NetworkProxy& proxy) {
-    proxy_ = proxy == NetworkProxy() ? nullptr : std::make_unique<const NetworkProxy>(proxy);
-}
+void TcpSocket::setProxy(const NetworkProxy& proxy) { details().proxy = proxy; }
 
 /// Whether it goes by a proxy, by whose engine it has begun then; or by none that can connect, which is told.
 bool TcpSocket::beginByProxy(bool toLoopback) {
-    if (!mayBeProxied(proxy_ != nullptr ? proxy_->type : NetworkProxy::Default, toLoopback))
+    if (!mayBeProxied(details().proxy.type, toLoopback))
         return false;
-    const auto proxy = chooseProxy(this->proxy(), {ProxyQuery::Kind::Connect, peerName_, peer_.port}, toLoopback);
+    const auto proxy =
+        chooseProxy(details_->proxy, {ProxyQuery::Kind::Connect, details_->peerName, peer_.port}, toLoopback);
     if (!proxy) {
-        peerText_ = std::make_unique<const std::string>(peerText() + ": no proxy that applies can connect");
+        setPeerText(peerText() + ": no proxy that applies can connect");
         fail(Failure::What::Proxy, SocketError::UnsupportedSocketOperation);
         return true;
     }
     if (proxy->type == NetworkProxy::None)
         return false;
-    peerText_ = std::make_unique<const std::string>(peerText() + " by the proxy " + proxy->toString());
-    auto made = std::make_unique<ProxyEngine>(engineClient(), *proxy, peerName_, peer_.port, attemptDelay_,
-                                              preparationBy(options_.get()));
+    setPeerText(peerText() + " by the proxy " + proxy->toString());
+    auto made = std::make_unique<ProxyEngine>(engineClient(), *proxy, details_->peerName, peer_.port,
+                                              details_->attemptDelay, preparationBy(options()));
     if (state() == SocketState::Bound)
         made->adopt(engine()->release());
     begin(std::move(made));
@@ -123,8 +134,8 @@ void TcpSocket::connectToHost(const std::string& host, std::uint16_t port) {
     if (state() == SocketState::Bound)
         hostEngine.adopt(engine()->release());
     begin(std::move(made));
-    hostEngine.start(host, port, attemptDelay_,
-                     preparationBy(options_.get())); // before a slot may wait for what comes of it
+    hostEngine.start(host, port, connectionAttemptDelay(),
+                     preparationBy(options())); // before a slot may wait for what comes of it
     setState(SocketState::HostLookup);
 }
 
@@ -137,7 +148,7 @@ void TcpSocket::lookedUp() {
     if (!hostEngine->lookup().isFinished())
         return;
     if (SocketError error = hostEngine->lookup().error(); error != SocketError::None) {
-        peerText_ = std::make_unique<const std::string>(hostEngine->lookup().errorString());
+        setPeerText(hostEngine->lookup().errorString());
         if (error == SocketError::Temporary) // for whoever wants to connect there is no such host now
             error = SocketError::HostNotFound;
         failConnecting(Failure::What::Lookup, error, 0);
@@ -150,10 +161,9 @@ void TcpSocket::lookedUp() {
 }
 
 void TcpSocket::peerDecided() {
-    if (peerText_ != nullptr) { // by a proxy
+    if (details_ != nullptr && !details_->peerText.empty()) { // by a proxy
         const EngineFailure* const failure = engine()->failure();
-        peerText_ =
-            failure != nullptr ? std::make_unique<const std::string>(*peerText_ + ": " + failure->reason) : nullptr;
+        setPeerText(failure != nullptr ? details_->peerText + ": " + failure->reason : std::string());
     } else if (peer_.address.isNull()) {
         peer_ = engine()->peer();
     } else {
@@ -180,16 +190,16 @@ bool TcpSocket::bind(const HostAddress& address, std::uint16_t port) {
 void TcpSocket::setSocketOption(SocketOption option, int value) {
     if (!isOnItsThread("setSocketOption() of a socket"))
         return;
-    if (options_ == nullptr)
-        options_ = std::make_unique<SocketOptions>();
-    options_->remember(option, value);
+    if (details().options == nullptr)
+        details_->options = std::make_unique<SocketOptions>();
+    details_->options->remember(option, value);
     if (isValid())
         reportOption(SocketOptions::setAt(socketDescriptor(), option, value));
 }
 
 void TcpSocket::applyOptions() {
-    if (options_ != nullptr)
-        reportOption(options_->applyTo(socketDescriptor()));
+    if (options() != nullptr)
+        reportOption(options()->applyTo(socketDescriptor()));
 }
 
 void TcpSocket::reportOption(int error) {
@@ -202,7 +212,7 @@ void TcpSocket::reportOption(int error) {
 std::optional<int> TcpSocket::socketOption(SocketOption option) const {
     if (isValid())
         return SocketOptions::at(socketDescriptor(), option);
-    return options_ != nullptr ? options_->remembered(option) : std::nullopt;
+    return options() != nullptr ? options()->remembered(option) : std::nullopt;
 }
 
 void TcpSocket::adopted(const sockaddr& name) {
@@ -211,12 +221,15 @@ void TcpSocket::adopted(const sockaddr& name) {
 }
 
 std::string TcpSocket::peerText() const {
-    if (peerText_ != nullptr)
-        return *peerText_;
-    if (peerName_.empty() || HostAddress::parse(peerName_))
+    if (details_ == nullptr)
         return peer_.toString();
-    return peer_.address.isNull() ? printable(peerName_) + ':' + std::to_string(peer_.port)
-                                  : peerName_ + " at " + peer_.toString();
+    if (!details_->peerText.empty())
+        return details_->peerText;
+    const std::string& name = details_->peerName;
+    if (name.empty() || HostAddress::parse(name))
+        return peer_.toString();
+    return peer_.address.isNull() ? printable(name) + ':' + std::to_string(peer_.port)
+                                  : name + " at " + peer_.toString();
 }
 
 void TcpSocket::beginAccepted(int descriptor, const Endpoint& peer) {

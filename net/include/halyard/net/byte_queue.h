@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 struct iovec;
 
@@ -32,10 +33,24 @@ class HALYARD_API ByteQueue {
     void clear() noexcept {
         if (head_ == nullptr)
             return;
-        if (head_ != tail_ || head_->capacity != wholeSegment || pool_.room == 0) [[unlikely]]
+        if (head_ != tail_) [[unlikely]]
             freeAll();
         else
-            freeOnly();
+            clearOnlyPiece();
+    }
+    /// The same where all of them stand together.
+    void clearOnlyPiece() noexcept {
+        Pool& pool = pool_;
+        if (head_->capacity != wholeSegment || pool.spent == nullptr) [[unlikely]]
+            give(head_);
+        else if (pool.first == nullptr)
+            pool.first = head_;
+        else if (pool.second == nullptr)
+            pool.second = head_;
+        else
+            give(head_);
+        head_ = tail_ = nullptr;
+        size_ = 0;
     }
 
     /// Copies them to the end.
@@ -62,10 +77,14 @@ class HALYARD_API ByteQueue {
     }
     /// So many bytes were put into what reserve() gave.
     void commit(std::size_t used) noexcept {
-        tail_->end += used;
-        size_ += used;
+        commitSome(used);
         if (size_ == 0)
             clear();
+    }
+    /// The same where it was not nothing.
+    void commitSome(std::size_t used) noexcept {
+        tail_->end += used;
+        size_ += used;
     }
 
     /// The bytes that stand together at the front: some, unless the queue is empty.
@@ -97,6 +116,12 @@ class HALYARD_API ByteQueue {
         return head_ != nullptr && head_ == tail_ && head_->capacity != 0 ? takeOnlyPiece() : takeAllPieces();
     }
 
+    /// Takes the memory of a string that nobody needs any more, for the next one that is taken on this thread.
+    static void reuse(std::string& spent) noexcept {
+        if (pool_.spent != nullptr && spent.capacity() >= shortestReused)
+            *pool_.spent = std::move(spent);
+    }
+
     /// The place of the first `wanted` byte, or size().
     std::size_t find(char wanted) const noexcept;
     /// The place from `from` on where `wanted` begins, or size().
@@ -104,6 +129,8 @@ class HALYARD_API ByteQueue {
 
     /// The segments from the front, for a system call. How many were filled in.
     int gather(std::span<iovec> vectors) const noexcept;
+
+    static constexpr std::size_t longString = 16 * 1024; ///< From here on keeping it is cheaper than copying it.
 
     /// Gives the memory back that a short rest does not need.
     void shrink() {
@@ -131,10 +158,13 @@ class HALYARD_API ByteQueue {
     };
 
     /// The whole segments that a thread has free, the last used first: the one that is still in the cache. Trivial, and
-    /// reached without a call: a message takes two segments and gives them back.
+    /// reached without a call: a message takes two segments and gives them back, which these two places make cheap.
     struct Pool {
-        Segment* free;
-        std::size_t room; ///< for so many more
+        Segment* first;
+        Segment* second;
+        Segment* others;
+        std::size_t room;   ///< for so many more others
+        std::string* spent; ///< whose memory the next string may have; null before the first segment, and at the end
     };
 #ifdef __ELF__
     [[gnu::tls_model("initial-exec")]]
@@ -142,41 +172,26 @@ class HALYARD_API ByteQueue {
     static constinit thread_local Pool pool_;
     struct EmptyAtThreadEnd;
 
+    static constexpr std::size_t shortestReused = 32;      ///< shorter ones live in themselves, or are not worth it
     static constexpr std::size_t wholeSegment = 64 * 1024; ///< what a receive call is offered
 
     static Segment* create(std::size_t capacity);
     static void destroy(Segment* segment) noexcept;
     static Segment* take() {
         Pool& pool = pool_;
-        Segment* const segment = pool.free;
-        if (segment == nullptr) [[unlikely]]
-            return create(wholeSegment);
-        pool.free = segment->next;
-        ++pool.room;
-        segment->next = nullptr;
+        Segment* segment = pool.first;
+        if (segment != nullptr) [[likely]]
+            pool.first = nullptr;
+        else if (pool.second != nullptr) [[likely]]
+            segment = std::exchange(pool.second, nullptr);
+        else
+            return takeOther();
         segment->begin = segment->end = 0;
         return segment;
     }
-    static void give(Segment* segment) noexcept {
-        Pool& pool = pool_;
-        if (segment->capacity != wholeSegment || pool.room == 0) {
-            destroy(segment);
-            return;
-        }
-        --pool.room;
-        segment->next = pool.free;
-        pool.free = segment;
-    }
+    static Segment* takeOther();
+    static void give(Segment* segment) noexcept;
 
-    /// Gives the only segment back, which is a whole one.
-    void freeOnly() noexcept {
-        Pool& pool = pool_;
-        --pool.room;
-        head_->next = pool.free;
-        pool.free = head_;
-        head_ = tail_ = nullptr;
-        size_ = 0;
-    }
     void freeAll() noexcept;
     std::span<std::byte> reserveBehind();
     std::string takeOnlyPiece();

@@ -123,11 +123,11 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// the socket is not connected, or SocketResource where the write buffer has reached its limit. Bytes written while
     /// connecting are sent once connected.
     std::ptrdiff_t write(std::string_view data);
-    /// As above; a long string is moved in, not copied.
+    /// As above, and takes the string's memory, unless it is refused: that of a long one with the bytes, which are not
+    /// copied then; that of a short one for the next string that is read on this thread.
     template <std::same_as<std::string> S>
     std::ptrdiff_t write(S&& owned) {
-        // Shorter ones are copied anyhow.
-        return owned.size() < 16 * 1024 ? write(std::string_view(owned)) : writeOwned(owned);
+        return writeOwned(owned);
     }
 
     /// Writes all that `source` has to read, which is moved and not copied. As write().
@@ -269,7 +269,6 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     using Time = Clock::time_point;
     enum class Ending : std::uint8_t { Gentle, Reset, Released };
     static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
-    static constexpr std::uint32_t nowhere = static_cast<std::uint32_t>(-1);
 
     void engineReady(std::uint32_t ready) final;
     void engineReadyFor(std::uint32_t ready);
@@ -281,7 +280,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
         bool suspended = false; ///< a pending connection: nobody could hear its readyRead yet
         bool paused = false;    ///< by the user
         bool peerHasEnded = false;
-        bool full = false;        ///< the high watermark was reached, and the low one not since
+        bool special = false;     ///< there are Terms
         bool leaving = false;     ///< ends when the output is empty
         bool sendBlocked = false; ///< the kernel took less than it was offered
         bool writeEnds = false;   ///< shutdownWrite() was called
@@ -319,7 +318,11 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::ptrdiff_t receiveHere();
     std::ptrdiff_t receivePast();
     void receiveRest();
+    struct Answering;
     void tellReadyRead();
+    bool isInReadyRead() const noexcept { return answering_ != nullptr && findAnswering() != nullptr; }
+    Answering* findAnswering() const noexcept;
+    void endAnswering() noexcept;
     void peerEnded(int cause);
     void leave(Ending how);
     void linger();
@@ -330,6 +333,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void finish(Ending how);
 
     std::ptrdiff_t writeOwned(std::string& owned);
+    std::ptrdiff_t writeMoved(std::string& owned);
     /// Whether a write is taken; else it is refused. Nearly always the first look is enough.
     bool mayWrite(std::string_view call) {
         return (state_ == SocketState::Connected && !hindered_.writeEnds && output_.memory() < outputLimit() &&
@@ -353,7 +357,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
             outputIsFull();
     }
     void outputIsFull();
-    bool hasDrained() const noexcept { return hindered_.full && output_.memory() <= terms_->lowWater; }
+    bool hasDrained() const noexcept { return outputFull_ && output_.memory() <= terms_->lowWater; }
     void reportWritten();
     void tellWriteBuffer();
     void observe();
@@ -384,6 +388,11 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     template <class Verdict>
     bool wait(std::optional<Time> until, Verdict verdict);
 
+#ifdef __ELF__
+    [[gnu::tls_model("initial-exec")]]
+#endif
+    static constinit thread_local Answering* answering_; ///< the innermost slot of readyRead that runs on this thread
+
     std::unique_ptr<SocketEngine> engine_;
     std::unique_ptr<Terms> terms_; ///< null until something is asked for
     ByteQueue input_;
@@ -394,13 +403,12 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::uint32_t connection_ = 0; ///< counts the connections that this socket has been about
     std::uint32_t receptions_ = 0; ///< counts what waits wait for
     std::uint32_t reports_ = 0;
-    bool* inReadyRead_ = nullptr;       ///< while its slots run: what becomes true where they delete the socket
-    std::uint32_t answersAt_ = nowhere; ///< while they run: the depth of dispatches at which that is
     SocketState state_ = SocketState::Unconnected;
     Hindrances hindered_;
     bool readFinished_ : 1 = false; ///< readChannelFinished was emitted
     bool writeEnded_ : 1 = false;   ///< the kernel was told of shutdownWrite()
     bool allowHalfOpen_ : 1 = false;
+    bool outputFull_ : 1 = false; ///< the high watermark was reached, and the low one not since
     bool tellFull_ : 1 = false;   ///< writeBufferFull has still to be emitted
     bool inFarewell_ : 1 = false; ///< the last signals of a connection: its peer is still known
     bool outputLost_ : 1 = false; ///< not all that was written will be sent

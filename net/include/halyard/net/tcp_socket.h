@@ -44,9 +44,11 @@ class HALYARD_API TcpSocket : public StreamSocket {
 
     /// How long an address may be silent before the next one is tried as well: 250 ms until this is called, and not
     /// less than 10 (RFC 8305 section 5). For the next connectToHost().
-    void setConnectionAttemptDelay(std::chrono::milliseconds delay) noexcept { attemptDelay_ = delay; }
+    void setConnectionAttemptDelay(std::chrono::milliseconds delay);
     /// See setConnectionAttemptDelay().
-    std::chrono::milliseconds connectionAttemptDelay() const noexcept { return attemptDelay_; }
+    std::chrono::milliseconds connectionAttemptDelay() const noexcept {
+        return details_ != nullptr ? details_->attemptDelay : usualAttemptDelay;
+    }
 
     /// Gives the socket the address that it connects from; HostAddress::Any leaves it open which, port 0 takes any
     /// free one: localPort() tells. The state is Bound then. False, with errorOccurred and the state as it was:
@@ -63,7 +65,7 @@ class HALYARD_API TcpSocket : public StreamSocket {
     /// application's selector has no proxy that can connect, UnsupportedSocketOperation, inside the call, and the state
     /// stays as it was.
     void setProxy(const NetworkProxy& proxy);
-    NetworkProxy proxy() const { return proxy_ != nullptr ? *proxy_ : NetworkProxy(); } ///< As it was set.
+    NetworkProxy proxy() const { return details_ != nullptr ? details_->proxy : NetworkProxy(); } ///< As it was set.
 
     /// Sets an option for this and all further connections of this socket; one that is set before there is a
     /// descriptor is set when there is one. What the system refuses shows in error(), as UnsupportedSocketOperation,
@@ -78,12 +80,25 @@ class HALYARD_API TcpSocket : public StreamSocket {
     std::uint16_t peerPort() const;   ///< 0 where there is none.
     /// What connectToHost() was given, as text; "" for a connection that was accepted or adopted. It stays after the
     /// end.
-    std::string peerName() const { return peerName_; }
+    std::string peerName() const { return details_ != nullptr ? details_->peerName : std::string(); }
 
     Signal<> hostFound{this}; ///< It is known where to connect to; for an address, right inside connectToHost().
 
   private:
     friend class TcpServer;
+    static constexpr std::chrono::milliseconds usualAttemptDelay{250};
+
+    /// What a connection that was accepted seldom has.
+    struct Details {
+        std::string peerName;
+        std::string peerText; ///< what is said of the peer, where it is not made of the above; else ""
+        std::chrono::milliseconds attemptDelay = usualAttemptDelay;
+        std::unique_ptr<SocketOptions> options; ///< null until one is set
+        NetworkProxy proxy;
+    };
+    Details& details();
+    const SocketOptions* options() const noexcept { return details_ != nullptr ? details_->options.get() : nullptr; }
+    void setPeerText(std::string text);
 
     std::string peerText() const override;
     void adopted(const sockaddr& name) override;
@@ -98,12 +113,8 @@ class HALYARD_API TcpSocket : public StreamSocket {
     void applyOptions();
     void reportOption(int error);
 
-    Endpoint peer_; ///< its address is null until it is known; or what could not be bound
-    std::string peerName_;
-    std::unique_ptr<const std::string> peerText_; ///< what is said of the peer, where it is not made of the above
-    std::chrono::milliseconds attemptDelay_{250};
-    std::unique_ptr<SocketOptions> options_;    ///< null until one is set
-    std::unique_ptr<const NetworkProxy> proxy_; ///< null where it is of type Default
+    Endpoint peer_;                    ///< its address is null until it is known; or what could not be bound
+    std::unique_ptr<Details> details_; ///< null until something of it is set
 };
 
 } // namespace halyard

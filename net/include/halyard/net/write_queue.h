@@ -40,7 +40,7 @@ class HALYARD_API WriteQueue {
     /// All that waits, where that stands together in memory; else nothing.
     std::string_view onlyPiece() const noexcept { return files_ == nullptr ? bytes_.onlyPiece() : std::string_view(); }
 
-    void sentOnlyPiece() noexcept { bytes_.clear(); }                 ///< All of it, where that was one piece.
+    void sentOnlyPiece() noexcept { bytes_.clearOnlyPiece(); }        ///< All of it, where that was one piece.
     void sentPart(std::size_t bytes) noexcept { bytes_.skip(bytes); } ///< Of that piece.
 
     void append(std::string_view bytes) { bytes_.append(bytes); }       ///< Copies them to the end.
