@@ -7,12 +7,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 using namespace halyard;
 
 Task<> echo(TcpSocket& client) {
-    while (const auto bytes = co_await readSome(client))
-        client.write(*bytes);
+    while (auto bytes = co_await readSome(client))
+        client.write(std::move(*bytes));
     client.deleteLater();
 }
 

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 namespace {
 
@@ -20,8 +21,8 @@ using halyard::TcpServer;
 using halyard::TcpSocket;
 
 Task<> echoByCopy(TcpSocket& client) {
-    while (const auto bytes = co_await halyard::readSome(client))
-        client.write(*bytes);
+    while (auto bytes = co_await halyard::readSome(client))
+        client.write(std::move(*bytes));
     client.deleteLater();
 }
 

@@ -46,6 +46,9 @@ class Awaited {
     Awaited(T&& value) : value_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
     Awaited(const T& value) requires std::copy_constructible<T> // NOLINT(google-explicit-constructor)
         : value_(value) {}
+    /// The one that `make` gives, made where it stays.
+    template <std::invocable Make>
+    Awaited(std::in_place_t, const Make& make) : value_(std::in_place, Made<Make>{make}) {}
     /// @}
     /// Without: this is why.
     Awaited(std::error_code error) noexcept // NOLINT(google-explicit-constructor)
@@ -71,6 +74,12 @@ class Awaited {
     std::error_code error() const noexcept { return whyNot_.error(); }
 
   private:
+    template <class Make>
+    struct Made {
+        const Make& make;
+        operator T() const { return make(); } // NOLINT(google-explicit-constructor)
+    };
+
     std::optional<T> value_;
     detail::WhyNot whyNot_;
 };

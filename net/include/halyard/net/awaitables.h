@@ -82,7 +82,7 @@ class SomeWait final : public SocketWait {
     Awaited<std::string> await_resume() {
         if (failure())
             return *failure();
-        return socket().readAll();
+        return {std::in_place, [this] { return socket().readAll(); }};
     }
 };
 
