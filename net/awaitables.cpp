@@ -75,13 +75,9 @@ bool FrameWait::look() {
 
 void FrameWait::begin() { listenTo(SocketWatch::of(socket_, task(), SocketNews::Bytes)); }
 
-bool SocketWait::look() {
-    if (news() == SocketNews::Bytes)
-        return socket_.bytesAvailable() != 0 || (!socket_.isReceiving() && failWithEnd());
-    return lookAtState();
-}
+bool BytesWait::look() { return socket().bytesAvailable() != 0 || (!socket().isReceiving() && failWithEnd()); }
 
-bool SocketWait::lookAtState() {
+bool SocketWait::look() {
     // What was thrown away was not sent: the end of that connection is on its way.
     if (isOpen(socket_) && !socket_.hasLostOutput() && socket_.bytesToWrite() <= atMost_)
         return true;

@@ -193,3 +193,25 @@ TEST_CASE("whatever is done to it, a queue holds what a plain string would") {
         }
     }
 }
+
+TEST_CASE("the memory of a spent string serves the next one that is taken, unless it is much too large") {
+    ByteQueue queue;
+    queue.append(std::string(80, 'a'));
+    CHECK(queue.takeAll() == std::string(80, 'a'));
+
+    std::string spent(100, 'x');
+    const char* const memory = spent.data();
+    ByteQueue::reuse(spent);
+    CHECK(spent.empty());
+    queue.append(std::string(80, 'b'));
+    const std::string taken = queue.takeAll();
+    CHECK(taken == std::string(80, 'b'));
+    CHECK(taken.data() == memory);
+
+    std::string large(10'000, 'x');
+    ByteQueue::reuse(large);
+    queue.append(std::string(80, 'c'));
+    const std::string small = queue.takeAll();
+    CHECK(small == std::string(80, 'c'));
+    CHECK(small.capacity() < 200);
+}

@@ -148,6 +148,17 @@ TEST_CASE("a long string that is moved in is not copied") {
     CHECK(got == std::string(100'000, 'o') + std::string(100'000, 'p'));
 }
 
+TEST_CASE("a string that is moved into a write is left alone where that is refused") {
+    TcpSocket socket; // not connected
+    Logged log;
+    for (const std::size_t size : {10, 1'000, 100'000}) {
+        std::string text(size, 'x');
+        CHECK(socket.write(std::move(text)) == -1);
+        CHECK(text == std::string(size, 'x')); // NOLINT(bugprone-use-after-move)
+    }
+    CHECK(log.linesWith("not connected") == 3);
+}
+
 TEST_CASE("a file is sent in its place among what is written, and bytesWritten sums to all of it") {
     const std::string content = pattern(5'000'000);
     TemporaryFile file(content);

@@ -60,24 +60,31 @@ class HALYARD_API SocketWait : public NetworkWait<void> {
 
   protected:
     StreamSocket& socket() const noexcept { return socket_; } ///< Whose state.
+    bool look() override;
+    [[gnu::noinline]] bool failWithEnd(); ///< Nothing comes any more; true.
 
   private:
-    bool look() override;
     void begin() override;
-    // Not inside look(), of which the usual way is short.
-    [[gnu::noinline]] bool lookAtState();
-    [[gnu::noinline]] bool failWithEnd();
     SocketNews news() const noexcept { return static_cast<SocketNews>(wanted()); }
 
     StreamSocket& socket_;
     std::size_t atMost_;
 };
 
-/// See readSome(). What has come is taken when the task goes on.
-class SomeWait final : public SocketWait {
+/// See readable().
+class HALYARD_API BytesWait : public SocketWait {
   public:
     /// Of this socket.
-    SomeWait(StreamSocket& socket, Until until) noexcept : SocketWait(socket, SocketNews::Bytes, 0, until) {}
+    BytesWait(StreamSocket& socket, Until until) noexcept : SocketWait(socket, SocketNews::Bytes, 0, until) {}
+
+  private:
+    bool look() final;
+};
+
+/// See readSome(). What has come is taken when the task goes on.
+class SomeWait final : public BytesWait {
+  public:
+    using BytesWait::BytesWait;
     /// What `co_await` gives.
     Awaited<std::string> await_resume() {
         if (failure())
@@ -128,9 +135,7 @@ inline FrameWait readUntil(StreamSocket& socket, std::string delimiter, Until un
 }
 
 /// That there are bytes to read, which stay where they are: for peek() and skip().
-inline SocketWait readable(StreamSocket& socket, Until until = {}) noexcept {
-    return {socket, SocketNews::Bytes, 0, until};
-}
+inline BytesWait readable(StreamSocket& socket, Until until = {}) noexcept { return {socket, until}; }
 /// That no more than `atMost` of the written bytes have not been sent: how a task keeps to the pace of its peer.
 inline SocketWait writeDrained(StreamSocket& socket, Until until = {}, std::size_t atMost = 0) noexcept {
     return {socket, SocketNews::Sent, atMost, until};
