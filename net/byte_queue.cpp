@@ -59,13 +59,13 @@ ByteQueue::Segment* ByteQueue::takeOther() {
 void ByteQueue::give(Segment* segment) noexcept {
     Pool& pool = pool_;
     segment->next = nullptr;
-    if (segment->capacity != wholeSegment || pool.spent == nullptr) {
-        destroy(segment); // of another size; or the thread ends, and keeps nothing any more
-    } else if (pool.first == nullptr) {
+    // Not where it is of another size, and not when the thread ends, or has never had one.
+    const bool isKept = segment->capacity == wholeSegment && pool.spent != nullptr;
+    if (isKept && pool.first == nullptr) {
         pool.first = segment;
-    } else if (pool.second == nullptr) {
+    } else if (isKept && pool.second == nullptr) {
         pool.second = segment;
-    } else if (pool.room != 0) {
+    } else if (isKept && pool.room != 0) {
         --pool.room;
         segment->next = pool.others;
         pool.others = segment;

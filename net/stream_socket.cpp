@@ -25,9 +25,8 @@ StreamSocket::~StreamSocket() {
         endAnswering();
     if (engine_ == nullptr || state_ == SocketState::Bound || cause_ != 0)
         return;
-    if (!output_.empty())
-        linger();
-    else if (!isConnecting() && !hindered_.peerHasEnded && !engine_->closeOverInput())
+    const bool isHeardOut = output_.empty() && !isConnecting() && !hindered_.peerHasEnded && !engine_->closeOverInput();
+    if (isHeardOut || !output_.empty())
         linger();
 }
 

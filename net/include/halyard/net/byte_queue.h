@@ -41,11 +41,10 @@ class HALYARD_API ByteQueue {
     /// The same where all of them stand together.
     void clearOnlyPiece() noexcept {
         Pool& pool = pool_;
-        if (head_->capacity != wholeSegment || pool.spent == nullptr) [[unlikely]]
-            give(head_);
-        else if (pool.first == nullptr)
+        const bool isKept = head_->capacity == wholeSegment && pool.spent != nullptr;
+        if (isKept && pool.first == nullptr) [[likely]]
             pool.first = head_;
-        else if (pool.second == nullptr)
+        else if (isKept && pool.second == nullptr) [[likely]]
             pool.second = head_;
         else
             give(head_);
