@@ -369,11 +369,15 @@ void StreamSocket::leave(Ending how) {
 
 void StreamSocket::finish(Ending how) {
     const SocketState before = state_;
-    if (unreported_ != 0) {
+    while (unreported_ != 0) {
         const Still still(*this);
         reportWritten();
         if (!still || state_ != before)
             return;
+        if (how == Ending::Reset && unreported_ != 0) {
+            outputLost_ = true; // a slot has just written it, and the peer is about to be told to forget it
+            unreported_ = 0;
+        }
     }
     const bool wasConnected = before == SocketState::Connected || before == SocketState::Closing;
     const bool tellReadChannel = before != SocketState::Bound && !readFinished_;

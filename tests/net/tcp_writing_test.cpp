@@ -231,6 +231,34 @@ TEST_CASE("what is written to a connection that has broken is lost output, from 
     }
 }
 
+TEST_CASE("what a slot of bytesWritten writes while the socket ends is told of too, or is lost output") {
+    for (const bool resets : {false, true}) {
+        CAPTURE(resets);
+        const TcpPair pair;
+        std::int64_t told = 0;
+        std::int64_t written = 0;
+        const auto write = [&] { written += pair.near->write("some more"); };
+        pair.near->bytesWritten.connect([&](std::int64_t bytes) {
+            told += bytes;
+            if (written < 30)
+                write();
+        });
+        write(); // which is told of when the socket ends
+        if (resets)
+            pair.near->abort();
+        else
+            pair.near->disconnectFromHost();
+        CHECK(pair.near->state() == SocketState::Unconnected);
+        CHECK(written > 9);
+        CHECK((told == written) != pair.near->hasLostOutput());
+        CHECK(pair.near->hasLostOutput() == resets);
+        if (!resets) {
+            CHECK(pumpUntil([&] { return pair.far->state() == SocketState::Unconnected; }));
+            CHECK(static_cast<std::int64_t>(pair.far->bytesAvailable()) == written);
+        }
+    }
+}
+
 TEST_CASE("what cannot be sent as a file is refused with a sentence") {
     Logged log;
     TcpPair pair;
