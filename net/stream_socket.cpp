@@ -347,9 +347,8 @@ void StreamSocket::abort() {
     if (!isOnItsThread("abort() of a socket"))
         return;
     input_.clear();
-    discardOutput();
     if (state_ != SocketState::Unconnected)
-        finish(Ending::Reset);
+        finish(Ending::Reset); // what is queued goes last of all: nothing that a slot writes may overtake it
 }
 
 /// Closing: what is queued goes out first.

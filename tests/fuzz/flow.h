@@ -46,6 +46,7 @@ struct Flow {
     std::size_t read = 0;
     bool isRead = false;  ///< somebody does
     bool mayLose = false; ///< what was done to the connection throws bytes away
+    bool isEnded = false; ///< by the writer, who listens no more: who writes to him is reset, and may lose the rest
 };
 
 /// A file in which every byte of a period of all flows stands, twice: so that a piece of it may begin anywhere.

@@ -46,8 +46,10 @@ class WatchedSocket {
         isCareless_ = true;
         if (in_ != nullptr)
             in_->mayLose = true;
-        if (all && out_ != nullptr)
-            out_->mayLose = true;
+        if (out_ != nullptr) {
+            out_->isEnded = true;
+            out_->mayLose = out_->mayLose || all;
+        }
     }
     void setHasTimeouts() {
         hasTimeouts_ = true;
@@ -131,7 +133,7 @@ class WatchedSocket {
 
     /// What holds when both sides have had the time to do all they can.
     bool isSettled() const {
-        return isGone() || in_ == nullptr || in_->mayLose || isCareless_ || in_->read == in_->written;
+        return isGone() || in_ == nullptr || mayMiss() || isCareless_ || in_->read == in_->written;
     }
     bool isUnread() const { return !isGone() && socket_->bytesAvailable() != 0; }
 
@@ -247,8 +249,11 @@ class WatchedSocket {
             return;
         if (in_ == nullptr && socket_->bytesAvailable() != 0)
             meetWriter(socket_->peek().front());
-        demand(in_ == nullptr || in_->mayLose || in_->read + socket_->bytesAvailable() == in_->written);
+        demand(in_ == nullptr || mayMiss() || in_->read + socket_->bytesAvailable() == in_->written);
     }
+
+    /// Not all that was written to it need come.
+    bool mayMiss() const noexcept { return in_->mayLose || (in_->isEnded && written_ != 0); }
 
     void meetWriter(char first) {
         if (in_ == nullptr)
