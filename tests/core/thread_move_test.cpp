@@ -162,11 +162,12 @@ TEST_CASE("what is posted and queued for an object goes with it, in order, and s
         Object::postEvent(receiver, std::make_unique<Event>(static_cast<Event::Type>(Event::User + i + 1)));
     }
     receiver->deleteLater();
-    std::promise<void> gone;
-    receiver->destroyed.connect([&](Object*) { gone.set_value(); });
+    std::promise<Thread*> gone; // with the child's thread, which only that one may ask now
+    receiver->destroyed.connect([&](Object*) { gone.set_value(child->thread()); });
     REQUIRE(receiver->moveToThread(&thread));
-    CHECK(child->thread() == &thread);
-    REQUIRE(gone.get_future().wait_for(patience()) == std::future_status::ready);
+    auto childsThread = gone.get_future();
+    REQUIRE(childsThread.wait_for(patience()) == std::future_status::ready);
+    CHECK(childsThread.get() == &thread);
     thread.quit();
     thread.wait();
     std::vector<int> expected(20);
