@@ -101,11 +101,10 @@ struct SlotScope {
 };
 
 bool Dispatcher::runTasks() {
-    takeInbox();
-    // A nested turn may run some of ours meanwhile: what counts is how many had been taken when this one began.
-    const std::uint64_t last = tasksTaken_;
+    takePosted();
     const bool any = tasks_ != nullptr;
-    while (tasksBegun_ < last && tasks_ != nullptr) {
+    // A nested turn may run some of ours meanwhile, and then all that it has taken: what counts is how many.
+    while (tasksBegun_ < tasksDue_ && tasks_ != nullptr) {
         const std::unique_ptr<Runnable> task(std::exchange(tasks_, tasks_->next));
         if (tasks_ == nullptr)
             tasksEnd_ = &tasks_;
@@ -115,6 +114,11 @@ bool Dispatcher::runTasks() {
         task->run();
     }
     return any;
+}
+
+void Dispatcher::takePosted() noexcept {
+    takeInbox();
+    tasksDue_ = tasksTaken_;
 }
 
 bool Dispatcher::runReady(std::uint32_t last) {

@@ -110,6 +110,7 @@ class Dispatcher final : public Executor, public DispatchState {
     std::unique_ptr<Runnable> post(std::unique_ptr<Runnable> task) override;
     bool isRunning() const noexcept override { return executing_.load(std::memory_order_relaxed) || hosted_; }
     void moveTasks(Executor& other) override;
+    void takePosted() noexcept; ///< What was posted until now has its turn in this one.
     void deleteLater(Object* object);
     void forgetDeletion(Object* object) noexcept;
 
@@ -197,6 +198,7 @@ class Dispatcher final : public Executor, public DispatchState {
     Runnable* tasks_ = nullptr;        ///< taken from the inbox, the first first
     Runnable** tasksEnd_ = &tasks_;
     std::uint64_t tasksTaken_ = 0;
+    std::uint64_t tasksDue_ = 0; ///< so many of them are to begin in the turn that runs
     std::uint64_t tasksBegun_ = 0;
     Dispatchable* ready_ = nullptr;
     Dispatchable** readyEnd_ = &ready_;

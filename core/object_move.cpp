@@ -35,7 +35,11 @@ class Object::Arrival final : public Runnable {
                 continue;
             object->enterThread();
             if (each.isDoomed)
-                object->withDispatcher([object](Dispatcher& dispatcher) { dispatcher.deleteLater(object); });
+                object->withDispatcher([object](Dispatcher& dispatcher) {
+                    dispatcher
+                        .takePosted(); // what was queued for it comes first, and may have come after this turn began
+                    dispatcher.deleteLater(object);
+                });
         }
     }
     const Tracked* receiver() const noexcept override {
