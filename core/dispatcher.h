@@ -79,6 +79,11 @@ class Dispatcher final : public Executor, public DispatchState {
     void shareUv() noexcept { uvIsShared_ = true; }
     /// A handle of ours in the uv loop was started or closed: that looks at it in the next turn.
     void uvHasNews() noexcept;
+    /// Wakes a foreign loop that sleeps by an answer given before.
+    void wakeBorrower() noexcept {
+        if (state_ == State::Lent) [[unlikely]]
+            wake();
+    }
 
     /// One turn: waits until `until` for something to do, and does it. False when nothing ran.
     bool turn(std::optional<Clock::time_point> until);

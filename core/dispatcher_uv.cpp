@@ -129,8 +129,7 @@ void Dispatcher::runUv() noexcept {
 
 void Dispatcher::uvHasNews() noexcept {
     uvHasNews_ = true;
-    if (state_ == State::Lent)
-        wake();
+    wakeBorrower();
 }
 
 int Dispatcher::backendFd() const noexcept { return hosted_ ? uv_backend_fd(loop_) : poller_->descriptor(); }
@@ -271,8 +270,7 @@ void Dispatcher::driveOnce() noexcept {
 
 /// What is asked while the state is not Open: is it closed? If not, a foreign loop sleeps, and is woken.
 bool Dispatcher::isClosedElseWakes() noexcept {
-    if (state_ == State::Lent)
-        wake();
+    wakeBorrower();
     return isClosed();
 }
 

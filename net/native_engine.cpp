@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -61,11 +60,6 @@ class NoSigpipe {
 constexpr std::size_t longestSend = std::size_t{1} << 30; // sendfile(2) takes a little less than 2 GiB
 
 } // namespace
-
-int NativeEngine::makeNonBlocking(int descriptor) noexcept {
-    int on = 1;
-    return ::ioctl(descriptor, FIONBIO, &on) == 0 ? 0 : errno;
-}
 
 int NativeEngine::open(int family) noexcept {
     close(false);

@@ -10,7 +10,6 @@ namespace halyard {
 class NativeEngine : public SocketEngine, public SpareMemory<NativeEngine> {
   public:
     using SocketEngine::SocketEngine;
-    static int makeNonBlocking(int descriptor) noexcept; ///< Somebody else's, before it is adopted: 0 or errno.
     ~NativeEngine() override { NativeEngine::close(false); }
 
     int descriptor() const noexcept override { return plain_; }

@@ -104,10 +104,7 @@ bool StreamServer::setSocketDescriptor(int descriptor) {
         return refuse("it listens for another kind of connections");
     auto engine = std::make_unique<NativeEngine>(engineClient());
     engine->adopt(descriptor);
-    int error = engine->observe(readiness::Readable);
-    if (error == 0)
-        error = NativeEngine::makeNonBlocking(descriptor);
-    if (error != 0) {
+    if (const int error = engine->watch(descriptor, readiness::Readable); error != 0) {
         engine->release();
         return refuse(messageOf(error));
     }

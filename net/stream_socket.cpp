@@ -169,10 +169,7 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
     }
     begin();
     engine_->adopt(descriptor);
-    int error = engine_->observe(readiness::Readable);
-    if (error == 0)
-        error = NativeEngine::makeNonBlocking(descriptor);
-    if (error != 0) {
+    if (const int error = engine_->watch(descriptor, readiness::Readable); error != 0) {
         engine_->release();
         engine_.reset();
         return refused(Failure::What::Descriptor, socketErrorFromErrno(error), error);
