@@ -151,7 +151,7 @@ TEST_CASE("a long string that is moved in is not copied") {
 TEST_CASE("a string that is moved into a write is left alone where that is refused") {
     TcpSocket socket; // not connected
     Logged log;
-    for (const std::size_t size : {10, 1'000, 100'000}) {
+    for (const std::size_t size : {10U, 1'000U, 100'000U}) {
         std::string text(size, 'x');
         CHECK(socket.write(std::move(text)) == -1);
         CHECK(text == std::string(size, 'x')); // NOLINT(bugprone-use-after-move)
