@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <poll.h>
@@ -120,7 +121,7 @@ void ConnectionRace::startNext() {
         const int error = start(peer);
         if (error == EINPROGRESS) {
             if (next_ != peers_.size())
-                arm(Deadline::after(delay_));
+                armForNext();
             return;
         }
         if (error != 0)
@@ -130,7 +131,23 @@ void ConnectionRace::startNext() {
         schedule();
 }
 
-int ConnectionRace::start(const Endpoint& peer) {
+/// Without memory for the deadline the next one starts when this one has failed.
+void ConnectionRace::armForNext() noexcept {
+    try {
+        arm(Deadline::after(delay_));
+    } catch (const std::bad_alloc&) { // see above
+    }
+}
+
+int ConnectionRace::start(const Endpoint& peer) noexcept {
+    try {
+        return tryToStart(peer);
+    } catch (const std::bad_alloc&) {
+        return ENOMEM;
+    }
+}
+
+int ConnectionRace::tryToStart(const Endpoint& peer) {
     sockaddr_storage name{};
     const auto length = static_cast<socklen_t>(peer.address.toSockaddr(name, peer.port));
     if (length == 0)

@@ -52,7 +52,9 @@ class ConnectionRace : private Deadline {
 
     void dispatch() override;
     void startNext();
-    int start(const Endpoint& peer);
+    void armForNext() noexcept;
+    int start(const Endpoint& peer) noexcept;
+    int tryToStart(const Endpoint& peer);
     void look(Attempt& attempt);
     void examine(Attempt& attempt);
     void fail(const Endpoint& peer, int error);

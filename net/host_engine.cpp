@@ -1,6 +1,7 @@
 #include "host_engine.h"
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <sys/socket.h>
@@ -15,24 +16,36 @@ void HostEngine::makeLookup() {
 }
 
 void HostEngine::start(std::string host, std::uint16_t port, std::chrono::milliseconds delay,
-                       ConnectionRace::Prepare prepare) {
+                       ConnectionRace::Prepare prepare) noexcept {
     port_ = port;
     delay_ = delay;
     prepare_ = std::move(prepare);
     result_ = EINPROGRESS;
     host_ = std::move(host);
-    lookup_->start(host_);
+    try {
+        lookup_->start(host_);
+    } catch (const std::bad_alloc&) {
+        result_ = ENOMEM;
+        schedule();
+    }
 }
 
 void HostEngine::lookedUp() {
-    if (lookup_->error() == SocketError::None)
+    result_ = lookup_->error() == SocketError::None ? race() : ENOENT; // lookup() knows more
+    tell();
+}
+
+/// EINPROGRESS, or that there is no memory to begin with.
+int HostEngine::race() {
+    try {
         race_ = std::make_unique<ConnectionRace>(
             ConnectionRace::inOrder(lookup_->addresses(), port_), delay_,
             [this](int descriptor, const Endpoint& peer) { return prepareFor(peer, descriptor); },
             [this](const ConnectionRace::Outcome& outcome) { raceEnded(outcome); });
-    else
-        result_ = ENOENT; // lookup() knows more
-    tell();
+        return EINPROGRESS;
+    } catch (const std::bad_alloc&) {
+        return ENOMEM;
+    }
 }
 
 /// From the local address and port that is bound already, by another descriptor that keeps it until the race is over.
@@ -81,7 +94,12 @@ std::uint32_t HostEngine::wait(std::uint32_t wanted, std::optional<Time> until, 
         return NativeEngine::wait(wanted, until, error);
     *error = 0;
     inWait_ = true;
-    const bool isFurther = race_ != nullptr ? race_->wait(until, error) : lookup_->waitForFinished(until);
+    bool isFurther = false;
+    try {
+        isFurther = race_ != nullptr ? race_->wait(until, error) : lookup_->waitForFinished(until);
+    } catch (const std::bad_alloc&) {
+        *error = ENOMEM;
+    }
     inWait_ = false;
     return isFurther ? readiness::Writable : readiness::None;
 }

@@ -23,8 +23,10 @@ class HostEngine final : public NativeEngine {
   public:
     explicit HostEngine(EngineClient& client);
 
-    /// What `prepare` needs, it brings along: it may be called when the client is gone.
-    void start(std::string host, std::uint16_t port, std::chrono::milliseconds delay, ConnectionRace::Prepare prepare);
+    /// What `prepare` needs, it brings along: it may be called when the client is gone. That there is no memory is told
+    /// later, as every failure.
+    void start(std::string host, std::uint16_t port, std::chrono::milliseconds delay,
+               ConnectionRace::Prepare prepare) noexcept;
     const HostLookup& lookup() const noexcept { return *lookup_; }
 
     /// Of the connection, or of the attempt whose failure finishConnect() tells of.
@@ -41,6 +43,7 @@ class HostEngine final : public NativeEngine {
   private:
     void makeLookup();
     void lookedUp();
+    int race();
     void raceEnded(const ConnectionRace::Outcome& outcome);
     int prepareFor(const Endpoint& peer, int descriptor) const;
     void tell();

@@ -53,13 +53,14 @@ bool HostLookup::start(std::string name) {
     }
     name_ = std::move(name);
     answer_ = {};
-    state_ = State::Running;
+    state_ = State::Idle;
     if (auto known = answerWithoutAsking(name_)) {
         answer_ = std::move(*known);
         schedule();
     } else {
         query_ = HostQuery::ask(name_, resolverNow(), *this, [this] { dispatch(); });
     }
+    state_ = State::Running;
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -41,6 +42,16 @@ int ProxyEngine::fail(SocketError error, std::string reason) {
     return ECANCELED; // failure() knows more
 }
 
+/// What a step says; or that there was no memory for it, which is told in words that need none.
+template <class Step>
+int ProxyEngine::orNoMemory(Step step) noexcept {
+    try {
+        return step();
+    } catch (const std::bad_alloc&) {
+        return fail(SocketError::SocketResource, "no memory");
+    }
+}
+
 /// What makes it no use to ask the proxy.
 std::optional<EngineFailure> ProxyEngine::flaw() const {
     constexpr std::size_t longestText = 255; // RFC 1929 section 2
@@ -60,7 +71,11 @@ std::optional<EngineFailure> ProxyEngine::flaw() const {
     return std::nullopt;
 }
 
-int ProxyEngine::begin(bool forListening, std::chrono::milliseconds limit) {
+int ProxyEngine::begin(bool forListening, std::chrono::milliseconds limit) noexcept {
+    return orNoMemory([&] { return tryToBegin(forListening, limit); });
+}
+
+int ProxyEngine::tryToBegin(bool forListening, std::chrono::milliseconds limit) {
     failure_.reset();
     if (auto what = flaw())
         return fail(what->error, std::move(what->reason));
@@ -93,7 +108,11 @@ int ProxyEngine::connectTo(const Endpoint&) noexcept {
     return error == 0 ? EINPROGRESS : error;
 }
 
-int ProxyEngine::goOn() {
+int ProxyEngine::goOn() noexcept {
+    return orNoMemory([this] { return tryToGoOn(); });
+}
+
+int ProxyEngine::tryToGoOn() {
     for (;;) {
         if (failure_)
             return ECANCELED;
@@ -204,7 +223,9 @@ std::unique_ptr<SocketEngine> ProxyEngine::successor() {
     return native;
 }
 
-int ProxyEngine::timeIsOver() { return fail(SocketError::ProxyConnectionTimeout, "it did not answer in time"); }
+int ProxyEngine::timeIsOver() noexcept {
+    return orNoMemory([this] { return fail(SocketError::ProxyConnectionTimeout, "it did not answer in time"); });
+}
 
 void ProxyEngine::Limit::dispatch() {
     engine_.timeIsOver();

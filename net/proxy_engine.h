@@ -44,17 +44,18 @@ class ProxyEngine : public NativeEngine, protected EngineClient {
     void joinLoop() override;
 
   protected:
-    /// Begins a handshake, at the way to the proxy: 0, or errno with failure() set.
-    int begin(bool forListening, std::chrono::milliseconds limit);
+    /// Begins a handshake, at the way to the proxy: 0, or errno with failure() set. No memory for it, here as in what
+    /// follows, is such a failure.
+    int begin(bool forListening, std::chrono::milliseconds limit) noexcept;
     /// Does what can be done without waiting: 0 where the handshake has come to Bound or Stands, EINPROGRESS, or errno
     /// with failure() set.
-    int goOn();
+    int goOn() noexcept;
     bool isOnItsWay() const noexcept { return way_ != nullptr; }   ///< To the proxy: it tells by itself.
     Endpoint proxyReached() const { return NativeEngine::peer(); } ///< The proxy itself.
     ProxyHandshake& handshake() const noexcept { return *handshake_; }
     void endLimit() noexcept { limit_.disarm(); }
     int fail(SocketError error, std::string reason);
-    int timeIsOver();
+    int timeIsOver() noexcept;
 
     void engineReady(std::uint32_t ready) override; ///< From the engine of the way to the proxy.
 
@@ -71,7 +72,11 @@ class ProxyEngine : public NativeEngine, protected EngineClient {
         ProxyEngine& engine_;
     };
 
+    template <class Step>
+    int orNoMemory(Step step) noexcept;
     std::optional<EngineFailure> flaw() const;
+    int tryToBegin(bool forListening, std::chrono::milliseconds limit);
+    int tryToGoOn();
     void setOut();
     int reachProxy();
     int converse();

@@ -178,9 +178,20 @@ void StreamServer::engineReady(std::uint32_t) {
         acceptSome();
 }
 
-/// Accepts what waits, as far as there is room and the budget goes. What is left is reported again.
+/// Accepts what waits, as far as there is room and the budget goes. What is left is reported again, or, where an
+/// exception leaves a slot, looked for again.
 void StreamServer::acceptSome() {
     const Pointer<StreamServer> self(this);
+    try {
+        acceptSome(self);
+    } catch (...) {
+        if (self && isListening())
+            engine_->schedule();
+        throw;
+    }
+}
+
+void StreamServer::acceptSome(const Pointer<StreamServer>& self) {
     const std::uint32_t listening = listening_;
     for (int budget = acceptBudget; budget != 0 && hasRoom(); --budget) {
         if (limits_ != nullptr && !permits())

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <sys/socket.h>
@@ -98,10 +99,15 @@ void StreamSocket::finishConnecting() {
         cause_ = 0;
         return;
     }
-    peerDecided();
-    if (cause_ == 0)
-        if (auto next = engine_->successor())
-            engine_ = std::move(next);
+    try {
+        peerDecided();
+        if (cause_ == 0)
+            if (auto next = engine_->successor())
+                engine_ = std::move(next);
+    } catch (
+        const std::bad_alloc&) { // nobody is told by an exception out of the loop: it would be told of nothing more
+        cause_ = ENOMEM;
+    }
     if (cause_ == 0)
         cause_ = engine_->observe(readiness::Readable);
     if (const int cause = std::exchange(cause_, 0); cause != 0) {

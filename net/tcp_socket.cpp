@@ -11,6 +11,7 @@
 #include <halyard/core/log.h>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 namespace halyard {
@@ -129,33 +130,40 @@ void TcpSocket::connectToHost(const std::string& host, std::uint16_t port) {
     setPeer({HostAddress(), port}, host);
     if (beginByProxy(host == "localhost"))
         return;
+    std::string name = host;
+    ConnectionRace::Prepare prepare = preparationBy(options());
     auto made = std::make_unique<HostEngine>(engineClient());
     HostEngine& hostEngine = *made;
     if (state() == SocketState::Bound)
         hostEngine.adopt(engine()->release());
     begin(std::move(made));
-    hostEngine.start(host, port, connectionAttemptDelay(),
-                     preparationBy(options())); // before a slot may wait for what comes of it
+    hostEngine.start(std::move(name), port, connectionAttemptDelay(),
+                     std::move(prepare)); // before a slot may wait for what comes of it
     setState(SocketState::HostLookup);
 }
 
 void TcpSocket::lookedUp() {
-    const auto* const hostEngine = dynamic_cast<HostEngine*>(engine());
+    auto* const hostEngine = dynamic_cast<HostEngine*>(engine());
     if (hostEngine == nullptr) {
         connectNow();
         return;
     }
-    if (!hostEngine->lookup().isFinished())
+    if (!hostEngine->lookup().isFinished() && hostEngine->finishConnect() == EINPROGRESS)
         return;
     if (SocketError error = hostEngine->lookup().error(); error != SocketError::None) {
-        setPeerText(hostEngine->lookup().errorString());
+        try {
+            setPeerText(hostEngine->lookup().errorString());
+        } catch (const std::bad_alloc&) { // and none for the words
+            failConnecting(Failure::What::Connect, SocketError::SocketResource, ENOMEM);
+            return;
+        }
         if (error == SocketError::Temporary) // for whoever wants to connect there is no such host now
             error = SocketError::HostNotFound;
         failConnecting(Failure::What::Lookup, error, 0);
         return;
     }
     const Still still(*this);
-    connecting(EINPROGRESS);
+    connecting(hostEngine->finishConnect());
     if (still && state() == SocketState::Connecting)
         hostFound();
 }

@@ -184,6 +184,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     bool admits(int accepted);
     bool hasFound();
     void acceptSome();
+    void acceptSome(const Pointer<StreamServer>& self);
     bool acceptFailed(int cause);
     bool isExhausted() const noexcept { return pausedByError_ && retryAfter_.count() != 0; }
     void endErrorEpisode();
