@@ -26,7 +26,10 @@ RunningTask::~RunningTask() {
 }
 
 void RunningTask::cancel() {
-    if (!isOnItsThread("RunningTask::cancel()") || std::exchange(cancelled_, true) || suspension_ == nullptr)
+    if (!isOnItsThread("RunningTask::cancel()") || std::exchange(cancelled_, true))
+        return;
+    interest_ = {};
+    if (suspension_ == nullptr)
         return;
     cancelNow_ = true;
     alarm().schedule();
@@ -35,12 +38,12 @@ void RunningTask::cancel() {
 /// Lets it run until it suspends again. Then this may be gone.
 inline void RunningTask::resume(const TaskPromise& root, const TaskPromise& task) {
     task.itself_.resume();
-    if (root.running_ == nullptr)
-        root.itself_.destroy();
+    if (root.running_ != nullptr) [[likely]]
+        runs_ = false;
     else if (root.isOver_)
         finish();
     else
-        runs_ = false;
+        root.itself_.destroy();
 }
 
 void RunningTask::begin() {
@@ -62,6 +65,18 @@ inline void RunningTask::proceed(const TaskPromise& root, Suspension& waiting, b
     resume(root, *std::exchange(waiting.promise_, nullptr));
 }
 
+/// Asks the wait whether it is over. Its answer may be the user's code, and end everything; what that throws leaves
+/// with the slot, and the task waits on.
+template <class Question>
+inline bool RunningTask::ask(const TaskPromise& root, Suspension& waiting, const Question& question) {
+    try {
+        return question(waiting);
+    } catch (...) {
+        proceed(root, waiting, false);
+        throw;
+    }
+}
+
 void RunningTask::stopOthers() noexcept {
     others_ = cancelNow_ = sourceGone_ = false;
     if (alarm_.isArmed())
@@ -76,12 +91,11 @@ void RunningTask::lookAgain() {
         again_ = true;
         return;
     }
-    // What it looks at may be the user's code, and end everything.
     const TaskPromise& root = *root_;
     Suspension& waiting = *suspension_;
     runs_ = true;
     again_ = false;
-    const bool isOver = waiting.look();
+    const bool isOver = ask(root, waiting, [](Suspension& what) { return what.look(); });
     if (root.running_ != nullptr && !isOver && again_) [[unlikely]]
         lookOn(root, waiting);
     else
@@ -93,7 +107,7 @@ void RunningTask::lookOn(const TaskPromise& root, Suspension& waiting) {
     bool isOver = false;
     do {
         again_ = false;
-        isOver = waiting.look();
+        isOver = ask(root, waiting, [](Suspension& what) { return what.look(); });
     } while (root.running_ != nullptr && !isOver && again_);
     proceed(root, waiting, isOver);
 }
@@ -108,13 +122,13 @@ void RunningTask::interrupt() {
     const TaskPromise& root = *root_;
     Suspension& waiting = *suspension_;
     runs_ = true;
-    proceed(root, waiting, waiting.interrupted(std::make_error_code(why)));
+    proceed(root, waiting,
+            ask(root, waiting, [why](Suspension& what) { return what.interrupted(std::make_error_code(why)); }));
 }
 
 void RunningTask::finish() {
     const Pointer<RunningTask> self(this);
     TaskPromise& root = *std::exchange(root_, nullptr);
-    root.running_ = nullptr;
     runs_ = false;
     if (root.owner_ == nullptr)
         root.itself_.destroy();
@@ -153,8 +167,9 @@ Watch& RunningTask::addWatch(std::unique_ptr<Watch> watch) {
 
 /// Its object dies.
 void RunningTask::forget(Watch& watch) {
-    if (suspension_ != nullptr && suspension_->source_ == &watch)
+    if (listensTo_ == &watch)
         suspension_->gone();
+    interest_ = {};
     std::unique_ptr<Watch>* place = &watches_;
     while (place->get() != &watch)
         place = &(*place)->next_;

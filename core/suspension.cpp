@@ -29,11 +29,10 @@ bool Suspension::suspend(TaskPromise& promise) {
         leave();
         return false;
     }
-    source_ = running->watchFor(before_, wanted_);
-    return source_ != nullptr && until_.isForEver() ? true : listen(*running, root);
+    return listen(*running, root);
 }
 
-/// The rest of suspend(), which a wait for more of the same does not need.
+/// The rest of suspend().
 bool Suspension::listen(RunningTask& running, const TaskPromise& root) {
     running.again_ = false;
     if (running.cancelled_) {
@@ -41,10 +40,16 @@ bool Suspension::listen(RunningTask& running, const TaskPromise& root) {
         running.alarm().schedule();
         return true;
     }
-    if (source_ == nullptr)
+    if (interest_ && interest_.forEver() == running.interest_) {
+        running.listensTo_ = running.watches_.get();
+    } else {
+        running.interest_ = {};
         begin();
-    if (root.running_ == nullptr)
-        return true;
+        if (root.running_ == nullptr)
+            return true;
+        if (running.listensTo_ != nullptr && !running.cancelled_)
+            running.interest_ = interest_.forEver();
+    }
     if (running.again_ && look()) {
         leave();
         return root.running_ == nullptr;
@@ -61,6 +66,8 @@ void Suspension::leave() noexcept {
         its->stopWaiting();
     promise_ = nullptr;
 }
+
+void Suspension::listenTo(const Watch& watch) noexcept { task().listensTo_ = &watch; }
 
 void Suspension::happened() {
     RunningTask* const its = running();

@@ -43,7 +43,7 @@ bool TaskPromise::beginFor(TaskPromise& awaiting, std::coroutine_handle<> itself
     begins_ = true;
     itself_.resume();
     begins_ = false;
-    return !isOver_ || isDoomed();
+    return !isOver_;
 }
 
 bool TaskBase::start(Object* context) { return begin(context, true); }

@@ -75,18 +75,18 @@ bool FrameWait::look() {
 
 void FrameWait::begin() { listenTo(SocketWatch::of(socket_, task(), SocketNews::Bytes)); }
 
-bool BytesWait::look() { return socket().bytesAvailable() != 0 || (!socket().isReceiving() && failWithEnd()); }
+bool BytesWait::look() { return socket_.bytesAvailable() != 0 || (!socket_.isReceiving() && fail(endOf(socket_))); }
 
-bool SocketWait::look() {
+void BytesWait::begin() { listenTo(SocketWatch::of(socket_, task(), SocketNews::Bytes)); }
+
+bool DrainWait::look() {
+    if (!isOpen(socket_))
+        return fail(endOf(socket_));
     // What was thrown away was not sent: the end of that connection is on its way.
-    if (isOpen(socket_) && !socket_.hasLostOutput() && socket_.bytesToWrite() <= atMost_)
-        return true;
-    return !isOpen(socket_) && failWithEnd();
+    return !socket_.hasLostOutput() && socket_.bytesToWrite() <= atMost_;
 }
 
-bool SocketWait::failWithEnd() { return fail(endOf(socket_)); }
-
-void SocketWait::begin() { listenTo(SocketWatch::of(socket_, task(), news())); }
+void DrainWait::begin() { listenTo(SocketWatch::of(socket_, task(), SocketNews::Sent)); }
 
 bool ConnectWait::look() {
     if (failure() || !begun_)

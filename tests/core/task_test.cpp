@@ -397,6 +397,51 @@ TEST_CASE("a destructor that runs when a task throws may delete the context") {
     CHECK(logged.linesWith("thrown") == 1);
 }
 
+TEST_CASE("an exception out of a look at what is awaited leaves through the slot, and the task waits on") {
+    class Level final : public Await<void> {
+      public:
+        Level(Signal<int>& changed, int& level) : changed_(changed), level_(level) {}
+
+      private:
+        bool look() override {
+            if (level_ < 0)
+                throw std::runtime_error("no level");
+            return level_ > 1 && set();
+        }
+        void begin() override {
+            connection_ = changed_.connect(&task(), [this](int level) {
+                level_ = level;
+                happened();
+            });
+        }
+        Signal<int>& changed_;
+        int& level_;
+        ScopedConnection connection_;
+    };
+    Trace trace;
+    Source source;
+    int level = 0;
+    const auto waits = [](Signal<int>& changed, int& now, Trace& where) -> Task<> {
+        const Local local(where, "gone");
+        co_await Level(changed, now);
+        where.push_back("high");
+        co_await changed;
+    };
+    {
+        Object context;
+        start(&context, waits(source.number, level, trace));
+        CHECK_THROWS_WITH(source.number(-1), "no level");
+        CHECK(trace.empty());
+        SUBCASE("for what comes next") {
+            source.number(2);
+            CHECK(trace == Trace{"high"});
+            trace.clear();
+        }
+        SUBCASE("until its context dies") {}
+    }
+    CHECK(trace == Trace{"gone"});
+}
+
 // --- signals ---
 
 TEST_CASE("an awaited signal gives its arguments: none, one, or a tuple of copies") {

@@ -380,6 +380,29 @@ TEST_CASE("each wait for a socket survives its deletion, and that of the context
     checkBlows([](TcpSocket& socket, Until until) { return writeDrained(socket, until); });
 }
 
+TEST_CASE("so does one for what the task has just awaited of the same socket, which is begun in a shorter way") {
+    for (const Blow blow : blows) {
+        ManualClock clock;
+        TcpPair pair;
+        auto context = std::make_unique<Object>();
+        Notes notes;
+        bool reads = false;
+        const auto twice = [](TcpSocket& socket, Notes& where, bool& before, Until until) -> Task<> {
+            before = (co_await readSome(socket)).hasValue();
+            where.push_back(text(co_await readSome(socket, until)));
+        };
+        Task<> task = twice(*pair.near, notes, reads, blow == Blow::Deadline ? Until(1h) : Until());
+        REQUIRE(task.start(context.get()));
+        pair.far->write("first");
+        CHECK(pumpUntil([&] { return reads; }));
+        REQUIRE(notes.empty());
+        const std::string expected = strike(blow, clock, pair.near, context, task);
+        pumpIdle(3);
+        CHECK(outcome(notes) == expected);
+        CHECK_FALSE(task.isRunning());
+    }
+}
+
 TEST_CASE("so does a wait for a connection") {
     for (const Blow blow : blows) {
         ManualClock clock;
@@ -418,6 +441,27 @@ TEST_CASE("so does a wait for a client, which does not mind that the server clos
         else
             CHECK(outcome(notes) == expected);
     }
+}
+
+TEST_CASE("a task that is cancelled between two reads of a socket ends the second one, whether or not bytes have come "
+          "for it") {
+    TcpPair pair;
+    Object context;
+    Notes notes;
+    const auto twice = [](TcpSocket& socket, Notes& where, Task<>& itself) -> Task<> {
+        where.push_back(text(co_await readExactly(socket, 5)));
+        itself.cancel();
+        where.push_back(text(co_await readSome(socket)));
+        where.push_back(text(co_await readable(socket)));
+    };
+    Task<> task;
+    task = twice(*pair.near, notes, task);
+    REQUIRE(task.start(&context));
+    SUBCASE("they have") { pair.far->write("firstsecond"); }
+    SUBCASE("they have not") { pair.far->write("first"); }
+    CHECK(pumpUntil([&] { return notes.size() == 3; }));
+    const std::string cancelled = no(std::errc::operation_canceled);
+    CHECK(notes == Notes{"first", cancelled, cancelled});
 }
 
 TEST_CASE("a task may delete the socket that it reads from, its server, and its context, right when it is resumed") {

@@ -26,10 +26,11 @@ class HALYARD_API Watch {
   protected:
     Watch(Object& source, RunningTask& task); ///< Ends with either.
     void happened();                          ///< Tells who waits for it.
-    /// Whether it is the first time that this is wanted, a bit of what derives from it; then it has to be listened to.
-    bool isNew(std::uint8_t wanted) noexcept {
-        const bool known = (heard_ & wanted) != 0;
-        heard_ = static_cast<std::uint8_t>(heard_ | wanted);
+    /// Whether these news, a number up to detail::Interest::most, are wanted for the first time; then they have to be
+    /// listened to.
+    bool isNew(std::uint8_t news) noexcept {
+        const bool known = (heard_ >> news & 1U) != 0;
+        heard_ = static_cast<std::uint8_t>(heard_ | 1U << news);
         return !known;
     }
     RunningTask& task() const noexcept { return task_; } ///< Who listens.
@@ -104,9 +105,12 @@ class HALYARD_API RunningTask final : public Object {
     void lookAgain();
     void interrupt();
     void proceed(const TaskPromise& root, Suspension& waiting, bool isOver);
+    template <class Question>
+    bool ask(const TaskPromise& root, Suspension& waiting, const Question& question);
     [[gnu::noinline]] void lookOn(const TaskPromise& root, Suspension& waiting);
     void stopWaiting() noexcept {
         suspension_ = nullptr;
+        listensTo_ = nullptr;
         if (others_)
             stopOthers();
     }
@@ -117,18 +121,15 @@ class HALYARD_API RunningTask final : public Object {
         return alarm_;
     }
     void finish();
-    /// The last one, where it will do for that.
-    const Watch* watchFor(const Object* source, std::uint8_t wanted) const noexcept {
-        const Watch* const last = watches_.get();
-        return last != nullptr && last->source_ == source && (wanted & ~last->heard_) == 0 ? last : nullptr;
-    }
     Watch* findWatch(const Object& source) noexcept;
     Watch& addWatch(std::unique_ptr<Watch> watch);
     void forget(Watch& watch);
 
     TaskPromise* root_; ///< null once it has ended
     Suspension* suspension_ = nullptr;
-    std::unique_ptr<Watch> watches_; ///< the last one used first
+    const Watch* listensTo_ = nullptr; ///< by which the suspension is told; null where it has other ways
+    std::unique_ptr<Watch> watches_;   ///< the last one used first
+    detail::Interest interest_;        ///< of the last suspension that listened to the first one; none once cancelled
     std::shared_ptr<Address> address_;
     Alarm alarm_{*this};
     std::uint64_t awaits_ = 0; ///< counts the awaits of signals
@@ -155,8 +156,7 @@ class HALYARD_API SignalEnd {
 };
 
 inline void Watch::happened() {
-    Suspension* const waiting = task_.suspension_;
-    if (waiting != nullptr && waiting->source_ == this)
+    if (task_.listensTo_ == this)
         task_.lookAgain();
 }
 

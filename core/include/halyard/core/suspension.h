@@ -18,6 +18,33 @@ class RunningTask;
 class TaskPromise;
 class Watch;
 
+namespace detail {
+
+/// Which news of which object a wait wants to be told of by a Watch, and whether for a limited time: one number, which
+/// is compared at once.
+class Interest {
+  public:
+    static constexpr std::uint8_t most = 3; ///< The news of an object are numbers up to this.
+
+    Interest() noexcept = default; ///< In nothing.
+    /// For so long.
+    Interest(const Object& source, std::uint8_t news, Until until) noexcept
+        : number_(std::uint64_t{reinterpret_cast<std::uintptr_t>(&source)} << 3U | news |
+                  (until.isForEver() ? 0U : limited)) {}
+
+    Interest forEver() const noexcept { return Interest(number_ & ~limited); } ///< The same without a limit.
+    bool operator==(const Interest&) const noexcept = default;
+    explicit operator bool() const noexcept { return number_ != 0; } ///< In something.
+
+  private:
+    static constexpr std::uint64_t limited = most + 1;
+    explicit Interest(std::uint64_t number) noexcept : number_(number) {}
+
+    std::uint64_t number_ = 0;
+};
+
+} // namespace detail
+
 /// What a task is suspended in: the base of everything that can be awaited. It lives in the task's frame and allocates
 /// nothing. One's own derive from Await<T> and say how they see that the wait is over:
 ///
@@ -39,10 +66,14 @@ class HALYARD_API Suspension {
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> task) {
+        return await_suspend(task, false);
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> task, bool hasToWait) {
         static_assert(std::is_base_of_v<TaskPromise, Promise>,
                       "what Halyard gives to await can only be awaited in a halyard::Task");
         if constexpr (std::is_base_of_v<TaskPromise, Promise>)
-            return suspend(task.promise());
+            return hasToWait ? suspendAsBefore(task.promise()) : suspend(task.promise());
         else
             return false;
     }
@@ -50,12 +81,17 @@ class HALYARD_API Suspension {
 
   protected:
     explicit Suspension(Until until) noexcept : until_(until) {} ///< Until then.
+    /// For what does nothing in begin() but to listen to the Watch of `source`, and this in it: a task that has awaited
+    /// just that before needs no begin().
+    Suspension(Until until, const Object& source, std::uint8_t news) noexcept
+        : interest_(source, news, until), until_(until) {}
     ~Suspension() {
         if (promise_ != nullptr)
             leave();
     }
 
-    /// Whether the wait is over. Asked first, and then whenever happened() is called.
+    /// Whether the wait is over. Asked first, and then whenever happened() is called. What it throws goes to the task
+    /// at first, and later leaves through the slot that called happened(): the task waits on.
     virtual bool look() = 0;
     /// Begins to listen for what may end it: the first look has found nothing. It may be over when this returns.
     virtual void begin() {}
@@ -79,15 +115,8 @@ class HALYARD_API Suspension {
     const std::optional<std::error_code>& failure() const noexcept { return failure_; }
     Until until() const noexcept { return until_; } ///< When it ends.
 
-    /// From begin() on: what `watch` is told of, this is.
-    void listenTo(const Watch& watch) noexcept { source_ = &watch; }
-    /// For constructors of what does nothing in begin() but to listen to the Watch of `source`: where the task's last
-    /// one was that, and has heard of all that is wanted by then, there is no begin().
-    void listenAsBefore(const Object& source, std::uint8_t wanted) noexcept {
-        before_ = &source;
-        wanted_ = wanted;
-    }
-    std::uint8_t wanted() const noexcept { return wanted_; } ///< As listenAsBefore() was told.
+    /// In begin(): what `watch` is told of, this is.
+    void listenTo(const Watch& watch) noexcept;
 
   private:
     friend class RunningTask;
@@ -95,14 +124,13 @@ class HALYARD_API Suspension {
 
     RunningTask* running() const noexcept;
     bool suspend(TaskPromise& promise);
+    bool suspendAsBefore(TaskPromise& promise);
     [[gnu::noinline]] bool listen(RunningTask& running, const TaskPromise& root);
     void leave() noexcept;
 
     TaskPromise* promise_ = nullptr; ///< of the task; null where that does not wait
-    const Watch* source_ = nullptr;
-    const Object* before_ = nullptr;
+    detail::Interest interest_;
     Until until_;
-    std::uint8_t wanted_ = 0;
     std::optional<std::error_code> failure_;
 };
 
@@ -119,6 +147,7 @@ class Await : public Suspension {
 
   protected:
     explicit Await(Until until = {}) noexcept : Suspension(until) {} ///< Until then.
+    using Suspension::Suspension;                                    ///< Or as that.
     /// Here is the value; true.
     bool set(T value) {
         value_.emplace(std::move(value));
@@ -139,6 +168,7 @@ class Await<void> : public Suspension {
 
   protected:
     explicit Await(Until until = {}) noexcept : Suspension(until) {}  ///< Until then.
+    using Suspension::Suspension;                                     ///< Or as that.
     bool set() noexcept { return hasEnded_ = true; }                  ///< It is over; true.
     bool hasEnded() const noexcept { return hasEnded_ || failure(); } ///< It is over, or has failed.
 

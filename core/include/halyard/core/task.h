@@ -106,20 +106,33 @@ class HALYARD_API TaskPromise {
     bool isDoomed() const noexcept { return root_->running_ == nullptr; }
     /// Who goes on when this has ended; in the call that began it, and where all shall end, whoever called.
     std::coroutine_handle<> next() noexcept {
-        isOver_ = true;
-        return awaiting_ && !begins_ && !isDoomed() ? awaiting_ : std::noop_coroutine();
+        isOver_ = !isDoomed();
+        running_ = nullptr;
+        return isOver_ && awaiting_ && !begins_ ? awaiting_ : std::noop_coroutine();
     }
     bool beginFor(TaskPromise& awaiting, std::coroutine_handle<> itself);
 
     TaskPromise* root_ = this;       ///< of what was started
-    RunningTask* running_ = nullptr; ///< of the root; null before and after, and where it shall end
+    RunningTask* running_ = nullptr; ///< of the root; null before it begins, after its end, and where it shall end
     TaskBase* owner_ = nullptr;      ///< who keeps it; null where it keeps itself
     std::coroutine_handle<> itself_;
     std::coroutine_handle<> awaiting_;
     std::exception_ptr exception_;
     bool begins_ = false;
-    bool isOver_ = false;
+    bool isOver_ = false; ///< by itself
 };
+
+/// suspend() where it is known that there is nothing to go on with: most often the task has awaited just the same
+/// before.
+inline bool Suspension::suspendAsBefore(TaskPromise& promise) {
+    RunningTask* const running = promise.root_->running_;
+    if (running == nullptr || running->interest_ != interest_) [[unlikely]]
+        return suspend(promise);
+    promise_ = &promise;
+    running->suspension_ = this;
+    running->listensTo_ = running->watches_.get();
+    return true;
+}
 
 /// What tasks of all types share.
 class HALYARD_API TaskBase {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halyard/core/suspension.h>
+#include <halyard/core/task.h>
 #include <halyard/net/frame_reader.h>
 #include <halyard/net/host_address.h>
 #include <halyard/net/socket_types.h>
@@ -8,6 +9,7 @@
 #include <halyard/net/stream_socket.h>
 #include <halyard/net/tcp_socket.h>
 
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,50 +37,46 @@
 /// next one.
 namespace halyard {
 
+/// What a wait wants to be told of a socket, besides its end.
+enum class SocketNews : std::uint8_t { Bytes = 1, Sent, Connected };
+
 /// A wait for one object of net, which it listens to by the task's Watch of that.
 template <class T>
 class NetworkWait : public Await<T> {
   protected:
-    explicit NetworkWait(Until until) noexcept : Await<T>(until) {} ///< For so long.
+    using Await<T>::Await;
+    /// For this, or the socket's end.
+    NetworkWait(StreamSocket& socket, SocketNews news, Until until) noexcept
+        : Await<T>(until, socket, static_cast<std::uint8_t>(news)) {}
+
     /// Time that is over is the network's error.
     bool interrupted(std::error_code why) override {
         return this->fail(why == std::errc::timed_out ? make_error_code(SocketError::SocketTimeout) : why);
     }
 };
 
-/// What a wait wants to be told of a socket, besides its end.
-enum class SocketNews : std::uint8_t { Bytes = 1, Sent = 2, Connected = 4 };
-
-/// A wait for a state of the socket.
-class HALYARD_API SocketWait : public NetworkWait<void> {
-  public:
-    /// For the end too.
-    SocketWait(StreamSocket& socket, SocketNews news, std::size_t atMost, Until until) noexcept
-        : NetworkWait(until), socket_(socket), atMost_(atMost) {
-        listenAsBefore(socket, static_cast<std::uint8_t>(news));
-    }
-
-  protected:
-    StreamSocket& socket() const noexcept { return socket_; } ///< Whose state.
-    bool look() override;
-    [[gnu::noinline]] bool failWithEnd(); ///< Nothing comes any more; true.
-
-  private:
-    void begin() override;
-    SocketNews news() const noexcept { return static_cast<SocketNews>(wanted()); }
-
-    StreamSocket& socket_;
-    std::size_t atMost_;
-};
-
 /// See readable().
-class HALYARD_API BytesWait : public SocketWait {
+class HALYARD_API BytesWait : public NetworkWait<void> {
   public:
     /// Of this socket.
-    BytesWait(StreamSocket& socket, Until until) noexcept : SocketWait(socket, SocketNews::Bytes, 0, until) {}
+    BytesWait(StreamSocket& socket, Until until) noexcept
+        : NetworkWait(socket, SocketNews::Bytes, until), socket_(socket) {}
+
+    /// @cond
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> task) {
+        return NetworkWait::await_suspend(task, socket_.bytesAvailable() == 0 && socket_.isReceiving());
+    }
+    /// @endcond
+
+  protected:
+    StreamSocket& socket() const noexcept { return socket_; } ///< Whose bytes.
 
   private:
     bool look() final;
+    void begin() final;
+
+    StreamSocket& socket_;
 };
 
 /// See readSome(). What has come is taken when the task goes on.
@@ -98,14 +96,13 @@ class HALYARD_API FrameWait final : public NetworkWait<std::string> {
   public:
     /// A frame of `size` bytes.
     FrameWait(StreamSocket& socket, Until until, std::size_t size) noexcept
-        : NetworkWait(until), frames_(socket, size), size_(size), socket_(socket) {
-        listenAsBefore(socket, static_cast<std::uint8_t>(SocketNews::Bytes));
-    }
+        : NetworkWait(socket, SocketNews::Bytes, until), frames_(socket, size), size_(size), socket_(socket) {}
     /// One that ends with `delimiter`, or, where that is empty, with the line.
     FrameWait(StreamSocket& socket, Until until, std::string delimiter, std::size_t longest) noexcept
-        : NetworkWait(until), frames_(socket, longest), delimiter_(std::move(delimiter)), socket_(socket) {
-        listenAsBefore(socket, static_cast<std::uint8_t>(SocketNews::Bytes));
-    }
+        : NetworkWait(socket, SocketNews::Bytes, until),
+          frames_(socket, longest),
+          delimiter_(std::move(delimiter)),
+          socket_(socket) {}
 
   private:
     bool look() override;
@@ -115,6 +112,21 @@ class HALYARD_API FrameWait final : public NetworkWait<std::string> {
     std::optional<std::size_t> size_;
     std::string delimiter_;
     StreamSocket& socket_;
+};
+
+/// See writeDrained().
+class HALYARD_API DrainWait final : public NetworkWait<void> {
+  public:
+    /// Of this socket, down to so many bytes.
+    DrainWait(StreamSocket& socket, Until until, std::size_t atMost) noexcept
+        : NetworkWait(socket, SocketNews::Sent, until), socket_(socket), atMost_(atMost) {}
+
+  private:
+    bool look() override;
+    void begin() override;
+
+    StreamSocket& socket_;
+    std::size_t atMost_;
 };
 
 /// All bytes that have come and were not read: at least one.
@@ -137,8 +149,8 @@ inline FrameWait readUntil(StreamSocket& socket, std::string delimiter, Until un
 /// That there are bytes to read, which stay where they are: for peek() and skip().
 inline BytesWait readable(StreamSocket& socket, Until until = {}) noexcept { return {socket, until}; }
 /// That no more than `atMost` of the written bytes have not been sent: how a task keeps to the pace of its peer.
-inline SocketWait writeDrained(StreamSocket& socket, Until until = {}, std::size_t atMost = 0) noexcept {
-    return {socket, SocketNews::Sent, atMost, until};
+inline DrainWait writeDrained(StreamSocket& socket, Until until = {}, std::size_t atMost = 0) noexcept {
+    return {socket, until, atMost};
 }
 
 /// A wait for a connection that it begins itself.
@@ -177,9 +189,7 @@ inline ConnectWait connectToHost(TcpSocket& socket, const HostAddress& address, 
 class HALYARD_API AcceptWait : public NetworkWait<StreamSocket*> {
   public:
     /// Of this server.
-    AcceptWait(StreamServer& server, Until until) noexcept : NetworkWait(until), server_(server) {
-        listenAsBefore(server, 0);
-    }
+    AcceptWait(StreamServer& server, Until until) noexcept : NetworkWait(until, server, 0), server_(server) {}
 
   private:
     bool look() override;
