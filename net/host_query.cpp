@@ -9,6 +9,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -30,10 +31,10 @@ class ResolverPool {
 
   private:
     bool mayBegin() const noexcept { return !queue_.empty() && waitedFor_ < HostQuery::maxWaitedFor; }
-    void provideThreads();
+    void provideThreads() noexcept;
     int startThread() noexcept;
     void work();
-    static void answer(HostQuery& query, HostAnswer answer);
+    static void answer(HostQuery& query, HostAnswer answer) noexcept;
 
     const pid_t process_ = ::getpid();
     std::mutex mutex_;
@@ -46,16 +47,40 @@ class ResolverPool {
 
 namespace {
 
-HostAnswer resolve(const HostLookup::Resolver& resolver, const std::string& name) {
+/// In words that need no memory.
+HostAnswer noMemory() noexcept { return {{}, SocketError::SocketResource, "no memory"}; }
+
+HostAnswer ask(const HostLookup::Resolver& resolver, const std::string& name) {
     try {
         HostAnswer answer = resolver(name);
         if (answer.error == SocketError::None && answer.addresses.empty())
             return {{}, SocketError::HostNotFound, "the name has no address"};
         return answer;
+    } catch (const std::bad_alloc&) {
+        throw;
     } catch (const std::exception& error) {
         return {{}, SocketError::Unknown, error.what()};
     } catch (...) {
         return {{}, SocketError::Unknown, "the resolver threw an exception"};
+    }
+}
+
+HostAnswer resolve(const HostLookup::Resolver& resolver, const std::string& name) noexcept {
+    try {
+        return ask(resolver, name);
+    } catch (const std::bad_alloc&) {
+        return noMemory();
+    }
+}
+
+/// Why nobody asks: there could be no thread more, or (0) there may be none.
+HostAnswer refusal(int error) noexcept {
+    try {
+        if (error == 0)
+            return {{}, SocketError::Temporary, "as many threads as there may be hang in earlier lookups"};
+        return {{}, SocketError::SocketResource, "no thread for it: " + std::generic_category().message(error)};
+    } catch (const std::bad_alloc&) {
+        return noMemory();
     }
 }
 
@@ -79,15 +104,18 @@ class SignalsBlocked {
 
 /// Goes through the loop of who asked.
 struct HostQuery::Answered final : Runnable {
-    explicit Answered(std::shared_ptr<HostQuery> its) noexcept : query(std::move(its)), asker(query->asker_) {}
+    explicit Answered(const Tracked& who) noexcept : asker(&who) {}
     void run() override {
         if (const auto answered = std::move(query->answered_))
             answered();
     }
     const Tracked* receiver() const noexcept override { return query->answered_ ? asker : nullptr; }
-    std::shared_ptr<HostQuery> query;
+    std::shared_ptr<HostQuery> query; ///< from when it is posted
     const Tracked* asker;
 };
+
+HostQuery::HostQuery() = default;
+HostQuery::~HostQuery() = default;
 
 // --- the query, as seen by who asks ---
 
@@ -98,6 +126,7 @@ std::shared_ptr<HostQuery> HostQuery::ask(std::string name, std::shared_ptr<cons
     query->name_ = std::move(name);
     query->resolver_ = std::move(resolver);
     query->asker_ = &asker;
+    query->telling_ = std::make_unique<Answered>(asker);
     query->answered_ = std::move(answered);
     query->pool_->add(query);
     return query;
@@ -136,21 +165,17 @@ void ResolverPool::add(std::shared_ptr<HostQuery> query) {
 }
 
 /// Sees to it that what may begin does.
-void ResolverPool::provideThreads() {
-    HostAnswer refusal{{}, SocketError::Temporary, "as many threads as there may be hang in earlier lookups"};
+void ResolverPool::provideThreads() noexcept {
+    int error = 0;
     const auto wanted = std::min(static_cast<int>(queue_.size()), std::max(HostQuery::maxWaitedFor - waitedFor_, 0));
-    while (idle_ < wanted && threads_ < HostQuery::maxThreads) {
-        if (const int error = startThread(); error != 0) {
-            refusal = {{}, SocketError::SocketResource, "no thread for it: " + std::generic_category().message(error)};
-            break;
-        }
-    }
+    while (error == 0 && idle_ < wanted && threads_ < HostQuery::maxThreads)
+        error = startThread();
     for (int i = 0; i != std::min(wanted, idle_); ++i)
         hasWork_.notify_one();
     // Nobody is there who would ever take them.
     if (idle_ == 0 && waitedFor_ == 0)
         for (; !queue_.empty(); queue_.pop_front())
-            answer(*queue_.front(), refusal);
+            answer(*queue_.front(), refusal(error));
 }
 
 int ResolverPool::startThread() noexcept {
@@ -159,6 +184,8 @@ int ResolverPool::startThread() noexcept {
         std::thread([this] { work(); }).detach();
     } catch (const std::system_error& error) {
         return error.code().value();
+    } catch (const std::bad_alloc&) {
+        return ENOMEM;
     }
     ++threads_;
     ++idle_;
@@ -191,11 +218,12 @@ void ResolverPool::work() {
 }
 
 /// Tells who asked. Called with the lock held: who asked forgets under it before it dies.
-void ResolverPool::answer(HostQuery& query, HostAnswer answer) {
+void ResolverPool::answer(HostQuery& query, HostAnswer answer) noexcept {
     query.answer_ = std::move(answer);
     query.stage_ = HostQuery::Stage::Answered;
     query.hasAnswer_.notify_all();
-    query.asker_->post(std::make_unique<HostQuery::Answered>(query.shared_from_this()));
+    query.telling_->query = query.shared_from_this();
+    query.asker_->post(std::move(query.telling_));
 }
 
 bool ResolverPool::wait(HostQuery& query, std::optional<Clock::time_point> until) {

@@ -38,20 +38,22 @@ class HostQuery : public std::enable_shared_from_this<HostQuery> {
     /// Nobody waits any more.
     void forget();
 
+    ~HostQuery();
+
   private:
     friend class ResolverPool;
     struct Answered;
     enum class Stage { Queued, Running, Answered };
 
-    HostQuery() = default;
-
+    HostQuery();
     ResolverPool* pool_ = nullptr;
     std::string name_;
     std::shared_ptr<const HostLookup::Resolver> resolver_;
     std::function<void()> answered_; ///< touched on the asking thread only
 
     // Under the lock of the pool.
-    const Tracked* asker_ = nullptr; ///< null when nobody waits any more
+    const Tracked* asker_ = nullptr;    ///< null when nobody waits any more
+    std::unique_ptr<Answered> telling_; ///< made before it is needed: the threads have nobody to tell that it cannot be
     std::condition_variable hasAnswer_;
     HostAnswer answer_;
     Stage stage_ = Stage::Queued;

@@ -103,7 +103,8 @@ std::uint64_t tryAll(testing::Call call, const std::string& message, Scenario sc
             outcome.check(message);
             if (isTransient(call, error))
                 CHECK(outcome.isComplete(message));
-            else if (call == Call::Recv || call == Call::Send || call == Call::SendMsg)
+            else if (call == Call::Recv || call == Call::Send || call == Call::SendMsg || call == Call::SendFile ||
+                     call == Call::Splice)
                 CHECK((outcome.isComplete(message) || outcome.reported(socketErrorFromErrno(error)) ||
                        outcome.reported(SocketError::ProxyConnectionClosed)));
         });

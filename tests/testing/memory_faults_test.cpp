@@ -3,8 +3,12 @@
 #include "child.h"
 #include "echo_scenario.h"
 #include "proxy_scenario.h"
+#include "relay_scenario.h"
+#include "task_scenario.h"
 
 #include <plain_socket.h>
+
+#include <halyard/net/host_lookup.h>
 
 #include <doctest/doctest.h>
 
@@ -26,12 +30,12 @@ enum Ending {
     Well = 0,
     Wrongly = 10,
     ByException = 11,
+    nothingFailed = 13,
 };
 
 /// A conversation, and when memory is to be had again another one, which must go well.
 template <class Conversation>
-int converseTwice(std::uint64_t n, Conversation conversation) {
-    const std::string message = pattern(150'000);
+int converseTwice(std::uint64_t n, Conversation conversation, const std::string& message) {
     EventLoop::current(); // of a new thread, which has no memory in store
     const std::ptrdiff_t before = descriptors();
     Outcome outcome;
@@ -57,13 +61,13 @@ int converseTwice(std::uint64_t n, Conversation conversation) {
 
 /// How each allocation that fails ends, and how often.
 template <class Conversation>
-std::map<int, int> endingsOf(Conversation conversation) {
+std::map<int, int> endingsOf(Conversation conversation, std::size_t size = 150'000) {
     conversation(pattern(1000));
     std::uint64_t calls = 0;
     std::thread([&] {
         EventLoop::current();
         const Faults counter;
-        conversation(pattern(150'000));
+        conversation(pattern(size));
         calls = counter.calls(Call::Allocate);
     }).join();
     std::map<int, int> endings;
@@ -71,7 +75,7 @@ std::map<int, int> endingsOf(Conversation conversation) {
         CAPTURE(n);
         const int ending = inChild([&] {
             int result = Wrongly;
-            std::thread([&] { result = converseTwice(n, conversation); }).join();
+            std::thread([&] { result = converseTwice(n, conversation, pattern(size)); }).join();
             return result;
         });
         ++endings[ending];
@@ -93,6 +97,52 @@ TEST_CASE("on the way by a proxy it does so too, or is the socket's error") {
         CHECK(endingsOf([&](const std::string& message) {
                   return converseByProxy(message, isSocks, !isSocks);
               })[byTerminate] == 0);
+}
+
+TEST_CASE("a relay and its bytes, and tasks, come to an end when an allocation fails") {
+    CHECK(endingsOf(converseByRelay, 800'000)[byTerminate] == 0);
+    CHECK(endingsOf(converseByTasks)[byTerminate] == 0);
+}
+
+TEST_CASE("a lookup of a name is answered or refused when an allocation fails, on whichever thread, and the next one "
+          "is well") {
+    HostLookup::setResolver([](const std::string&) {
+        return HostAnswer{{HostAddress::LocalHostIPv6, HostAddress::LocalHost}, SocketError::None, {}};
+    });
+    const auto lookUp = [](HostLookup& lookup) {
+        lookup.start("a.host.with.a.rather.long.name.example");
+        return pumpUntil([&] { return lookup.isFinished(); });
+    };
+    int failures = 0;
+    for (int ending = Well; ending != nothingFailed; ++failures) {
+        CAPTURE(failures);
+        ending = inChild([&] { // where no thread is there yet
+            EventLoop::current();
+            HostLookup lookup;
+            Faults faults(Faults::Threads::Every);
+            faults.fail(Call::Allocate, ENOMEM, When::nth(static_cast<std::uint64_t>(failures) + 1));
+            bool threw = false;
+            bool answered = false;
+            try {
+                answered = lookUp(lookup);
+            } catch (const std::bad_alloc&) {
+                threw = true;
+            }
+            const bool isRight = threw ? !lookup.isRunning()
+                                       : answered && (lookup.error() == SocketError::None ||
+                                                      lookup.error() == SocketError::SocketResource);
+            if (faults.injected() == 0)
+                return static_cast<int>(nothingFailed);
+            faults.clear();
+            const bool isWellAgain = lookUp(lookup) && lookup.addresses().size() == 2;
+            return static_cast<int>(isRight && isWellAgain ? Well : Wrongly);
+        });
+        CHECK((ending == Well || ending == nothingFailed));
+        if (ending != Well)
+            break;
+    }
+    HostLookup::setResolver({});
+    MESSAGE(failures, " allocations of a lookup may fail");
 }
 
 TEST_CASE("a file that there is no memory to queue is not kept open") {

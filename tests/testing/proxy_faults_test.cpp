@@ -26,3 +26,18 @@ TEST_CASE("whatever call on the way by a proxy fails: it is repeated or told, an
     }
     MESSAGE("connections by proxies have survived ", faults, " faults");
 }
+
+TEST_CASE(
+    "whatever call of a server behind a proxy fails: it is repeated or told, and no byte is lost or there twice") {
+    const std::string message = pattern(40'000);
+    std::uint64_t faults = 0;
+    for (const bool waits : {false, true}) {
+        CAPTURE(waits);
+        const auto converse = [&](const std::string& text) { return converseBehindProxy(text, waits); };
+        CHECK(converse(message).isComplete(message));
+        for (const Call call : {Call::Socket, Call::Connect, Call::GetSockOpt, Call::GetPeerName, Call::Recv,
+                                Call::Send, Call::Poll, Call::EpollCtl, Call::Close})
+            faults += tryAll(call, message, converse);
+    }
+    MESSAGE("servers behind a proxy have survived ", faults, " faults");
+}

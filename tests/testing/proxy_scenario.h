@@ -3,6 +3,7 @@
 #include "../net/scripted_proxy.h"
 #include "fault_scenario.h"
 
+#include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
 
 #include <optional>
@@ -85,6 +86,54 @@ inline Outcome converseByProxy(const std::string& message, bool isSocks, bool wa
     }
     Client client(isSocks ? proxy->socks() : proxy->http(), message);
     return waits ? client.byWaits() : client.byLoop();
+}
+
+/// A server that listens by a SOCKS proxy, by which a client comes that sends the message, and ends when it is back.
+inline Outcome converseBehindProxy(const std::string& message, bool waits) {
+    Outcome outcome;
+    std::string echoed; // on the proxy's thread
+    {
+        std::optional<ScriptedProxy> proxy;
+        {
+            const testing::NoFaults own;
+            proxy.emplace(std::vector<ScriptedProxy::Script>{[&](PlainSocket& client) {
+                if (socksRequest(client).size() < 10)
+                    return;
+                client.send(socksReply() + std::string("\x05\x00\x00\x01\xc6\x33\x64\x07\x30\x39", 10) + message);
+                echoed = client.receive(message.size());
+            }});
+        }
+        TcpServer server;
+        server.setProxy(proxy->socks());
+        server.acceptError.connect([&](SocketError error) { outcome.note(error); });
+        const int msec = static_cast<int>(patience().count());
+        const auto isOver = [&] { return server.hasPendingConnections() || !server.isListening(); };
+        if (!server.listen())
+            outcome.note(server.serverError());
+        else if (waits ? !server.waitForNewConnection(msec) && server.serverError() != SocketError::None
+                       : !pumpUntil(isOver))
+            outcome.note(server.serverError());
+        if (TcpSocket* const client = server.nextPendingConnection()) {
+            client->readyRead.connect([&, client] {
+                const std::string data = client->readAll();
+                outcome.received += data;
+                client->write(data);
+            });
+            client->errorOccurred.connect([&](SocketError error) {
+                if (error != SocketError::RemoteHostClosed || client->hasLostOutput() ||
+                    outcome.received.size() != message.size())
+                    outcome.note(error);
+            });
+            if (waits)
+                outcome.ended = client->waitForDisconnected(msec) || client->error() != SocketError::SocketTimeout;
+            else
+                outcome.ended = pumpUntil([&] { return client->state() == SocketState::Unconnected; });
+        } else {
+            outcome.ended = true;
+        }
+    }
+    outcome.echoed = echoed;
+    return outcome;
 }
 
 } // namespace halyard::test

@@ -1,0 +1,22 @@
+// A server and a client that are tasks, in one loop, and every call that they make fails once, in every way.
+#include "task_scenario.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <string>
+
+using namespace halyard;
+using namespace halyard::test;
+using namespace halyard::testing;
+
+TEST_CASE("whatever call of two tasks fails: it is repeated or told, and no byte is lost or there twice") {
+    const std::string message = pattern(150'000);
+    converseByTasks(message).check(message);
+    std::uint64_t faults = 0;
+    for (const Call call :
+         {Call::Socket, Call::Bind, Call::Listen, Call::Accept4, Call::Connect, Call::GetSockOpt, Call::GetPeerName,
+          Call::Recv, Call::Send, Call::SendMsg, Call::Close, Call::EpollCtl, Call::EpollWait})
+        faults += tryAll(call, message, converseByTasks);
+    MESSAGE("tasks have survived ", faults, " faults");
+}
