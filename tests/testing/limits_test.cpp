@@ -1,6 +1,7 @@
 // What the system has no more of, signals at every moment, and peers that reset: for real.
 #include "child.h"
 #include "echo_scenario.h"
+#include "own_network.h"
 
 #include <logged.h>
 #include <plain_socket.h>
@@ -17,9 +18,6 @@
 #include <thread>
 #include <vector>
 
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
@@ -56,14 +54,7 @@ class SignalStorm {
 
 /// A network of this process alone, whose ports are few. False where that is not allowed.
 bool haveFewPorts() {
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
-        return false;
-    const PlainSocket control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq loopback{};
-    loopback.ifr_name[0] = 'l';
-    loopback.ifr_name[1] = 'o';
-    loopback.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (::ioctl(control.descriptor(), SIOCSIFFLAGS, &loopback) != 0)
+    if (!enterOwnNetwork())
         return false;
     std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
     return static_cast<bool>(range << "60000 60003" << std::flush);

@@ -22,6 +22,8 @@ promtool      prometheus        -                   prometheus
 mandoc        mandoc            mandoc              mandoc
 zsh           zsh               zsh                 zsh
 nss_wrapper   libnss-wrapper    nss_wrapper         -
+nft           nftables          nftables            -
+tc            iproute2          iproute-tc          -
 g++           g++               gcc-c++             -
 clang++       clang             clang               -
 clang-format  clang-format      clang-tools-extra   clang-format
@@ -57,14 +59,14 @@ TABLE
 }
 
 readonly BUILD_NEEDS=(compiler meson ninja pkg-config libuv spdlog doctest cli11 json)
-readonly TEST_NEEDS=("${BUILD_NEEDS[@]}" nc socat nss_wrapper)
+readonly TEST_NEEDS=("${BUILD_NEEDS[@]}" nc socat nss_wrapper nft tc)
 readonly DOCS_NEEDS=(doxygen dot python3)
 readonly BENCH_PEERS=(qt boost sigcpp asio libevent)
 
 # Things are looked for themselves, not for their packages: whoever has them from elsewhere is not asked to install.
 is_there() {
     case $1 in
-    danted | squid) PATH=$PATH:/usr/sbin command -v "$1" ;;
+    danted | squid | nft | tc) PATH=$PATH:/usr/sbin command -v "$1" ;;
     fuzzer) builds_fuzzer ;;
     compiler) builds_program ;;
     address | undefined | thread) builds_program "-fsanitize=$1" ;;
