@@ -258,12 +258,12 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
     if (hindered_.sendBlocked && (ready & (readiness::Writable | readiness::Error)) != 0)
         transmitQueued();
     if (unreported_ != 0) {
-        reportWritten();
+        orGoOn(still, [this] { reportWritten(); });
         if (!still)
             return;
     }
     if (outputFull_) {
-        tellWriteBuffer();
+        orGoOn(still, [this] { tellWriteBuffer(); });
         if (!still)
             return;
     }
@@ -373,7 +373,13 @@ void StreamSocket::finish(Ending how) {
     const SocketState before = state_;
     while (unreported_ != 0) {
         const Still still(*this);
-        reportWritten();
+        try {
+            reportWritten();
+        } catch (...) {
+            if (still && state_ == before)
+                finish(how); // abort() has thrown away what came, so that nothing may come behind it
+            throw;
+        }
         if (!still || state_ != before)
             return;
         if (how == Ending::Reset && unreported_ != 0) {

@@ -498,6 +498,11 @@ class World {
             demand(turns != 10'000);
         }
         demand(isSettled());
+        clock_.advance(60s); // more than a peer that nobody takes may hold an end
+        for (int turns = 0; turns != 4; ++turns)
+            EventLoop::current()->processEvents();
+        for (const auto& each : all_)
+            demand(each->isGone() || each->mayStay() || each->get()->state() != SocketState::Closing);
     }
 
     bool isSettled() const {

@@ -126,6 +126,8 @@ class WatchedSocket {
         demand(socket->bytesToWrite() + reported_ <= written_);
         demand(socket->error() == SocketError::None || !socket->errorString().empty());
         demand(inSlots_ != 0 || owed_ <= 0);
+        if (inSlots_ == 0)
+            readEndsOwed_ = 0; // which no attempt to connect emits that has failed
         if (socket->bytesAvailable() != 0)
             meetWriter(socket->peek().front());
         demand(in_ == nullptr || in_->read + socket->bytesAvailable() <= in_->written);
@@ -135,6 +137,8 @@ class WatchedSocket {
     bool isSettled() const {
         return isGone() || in_ == nullptr || mayMiss() || isCareless_ || in_->read == in_->written;
     }
+    /// Somebody has said how long its end may take, which may be for ever.
+    bool mayStay() const noexcept { return hasTimeouts_; }
     bool isUnread() const { return !isGone() && socket_->bytesAvailable() != 0; }
 
   private:
@@ -216,7 +220,7 @@ class WatchedSocket {
         const SocketState before = std::exchange(state_, state);
         demand(!inWrite_ && state == socket_->state() && state != before && mayFollow(before, state));
         if (state == SocketState::Unconnected) {
-            isEnding_ = !readIsOver_;
+            readEndsOwed_ += readIsOver_ ? 0 : 1;
             ended_ = connections_;
             owed_ += before == SocketState::Connected || before == SocketState::Closing ? 1 : 0;
             demand(hasThrown_ || socket_->hasLostOutput() || reported_ == written_);
@@ -242,7 +246,7 @@ class WatchedSocket {
 
     /// The other side has ended its sending, or this one the connection: in the first case nothing is missing.
     void readingIsOver() {
-        if (std::exchange(isEnding_, false) && ended_ != connections_)
+        if (readEndsOwed_ != 0 && readEndsOwed_-- != 0 && (ended_ != connections_ || readIsOver_))
             return; // a slot of stateChanged has begun another connection before this one had its last signals
         demand(!inWrite_ && !std::exchange(readIsOver_, true));
         if (isCareless_)
@@ -287,8 +291,8 @@ class WatchedSocket {
     bool hasTimeouts_ = false;
     bool isCareless_ = false; ///< it has ended the connection itself, or throws bytes away
     bool readIsOver_ = false;
-    bool isEnding_ = false; ///< and has not told yet that its reading is over
     int owed_ = 0; ///< signals `disconnected`: more than one where slots begin new connections before it has come
+    int readEndsOwed_ = 0; ///< the same of readChannelFinished, at most
 };
 
 } // namespace halyard::fuzz

@@ -361,3 +361,61 @@ TEST_CASE("an exception that leaves a slot does not keep a connection from endin
         CHECK(drain(connection.peer) == "still sent");
     }
 }
+
+TEST_CASE("an exception that leaves a slot of bytesWritten does not keep a connection from ending either") {
+    for (const char how : {'a', 'd', 'l'}) { // abort, disconnectFromHost, and the loop after that
+        CAPTURE(how);
+        TcpPair pair;
+        TcpSocket& socket = *pair.near;
+        SocketTrace trace(socket);
+        socket.bytesWritten.connect([] { throw std::runtime_error("out of a slot"); });
+        const std::string much(how == 'l' ? 6'000'000 : 10, 'm');
+        socket.write(much);
+        if (how == 'a')
+            CHECK_THROWS_AS(socket.abort(), std::runtime_error);
+        else if (how == 'd')
+            CHECK_THROWS_AS(socket.disconnectFromHost(), std::runtime_error);
+        else
+            socket.disconnectFromHost();
+        CHECK((socket.state() == SocketState::Unconnected) == (how != 'l'));
+        std::size_t received = 0;
+        pair.far->readyRead.connect([&] { received += pair.far->readAll().size(); });
+        const auto isOver = [&] {
+            return socket.state() == SocketState::Unconnected && pair.far->state() == SocketState::Unconnected;
+        };
+        for (bool throws = true; throws;) {
+            try {
+                const bool over = pumpUntil(isOver);
+                CHECK(over);
+                throws = false;
+            } catch (const std::runtime_error&) { // for each piece that the kernel took
+            }
+        }
+        CHECK(trace.text().ends_with("Unconnected readChannelFinished disconnected"));
+        CHECK((how == 'a' || received == much.size()));
+    }
+}
+
+TEST_CASE(
+    "a connection that a slot of stateChanged begins and ends has an end of its own, before that of the one before") {
+    const PlainSocket listener = PlainSocket::listening();
+    TcpSocket socket;
+    std::string told;
+    int connections = 0;
+    const auto connectAndEnd = [&] {
+        const std::string number = std::to_string(++connections);
+        socket.connectToHost(HostAddress::LocalHost, listener.port());
+        REQUIRE(socket.waitForConnected(5000));
+        told += "begins" + number + ' ';
+        socket.disconnectFromHost();
+        told += "over" + number + ' ';
+    };
+    socket.stateChanged.connect([&](SocketState state) {
+        if (state == SocketState::Unconnected && connections == 1)
+            connectAndEnd();
+    });
+    socket.readChannelFinished.connect([&] { told += "readChannelFinished "; });
+    socket.disconnected.connect([&] { told += "disconnected "; });
+    connectAndEnd();
+    CHECK(told == "begins1 begins2 readChannelFinished disconnected over2 readChannelFinished disconnected over1 ");
+}
