@@ -152,6 +152,7 @@ class Dispatcher final : public Executor, public DispatchState {
     bool hasQueued() const noexcept; ///< what does not depend on the time
     bool hasWork() const noexcept;
     void runUv() noexcept;
+    bool hasUvPart() const noexcept { return uvIsShared_ || uvHasNews_ || hosted_; }
     int waitingTime(std::optional<Clock::time_point> until) const;
     void gatherReady(std::optional<Clock::time_point> until);
     void gather(std::optional<Clock::time_point> until);

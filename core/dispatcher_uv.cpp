@@ -142,34 +142,35 @@ void Dispatcher::gather(std::optional<Clock::time_point> until) {
     collectDue();
 }
 
-/// Waits until `until` at most. libuv takes part where it has something, and has its turn after the waiting: what its
-/// callbacks bring about is not waited over.
+/// Waits until `until` at most. libuv, where it takes part, has its turn after that: what its callbacks bring about is
+/// not waited over.
 void Dispatcher::gatherReady(std::optional<Clock::time_point> until) {
-    const bool withUv = uvIsShared_ || uvHasNews_;
-    int wait = waitingTime(until);
-    if (withUv && wait != 0) {
-        uv_update_time(loop_);
-        const int uvWait = uv_backend_timeout(loop_); // 0, too, where it has to tell the kernel of a handle first
-        if (uvWait >= 0 && (wait < 0 || uvWait < wait))
-            wait = uvWait;
-    }
-    if (poller_->gather(wait) || withUv)
+    const bool withUv = hasUvPart();
+    if (poller_->gather(waitingTime(until)) || withUv)
         runUv();
 }
 
-/// In milliseconds, −1 for ever: until `until`, the next deadline, or not at all.
+/// In milliseconds, −1 for ever: until `until`, the next deadline, what libuv has, or not at all.
 int Dispatcher::waitingTime(std::optional<Clock::time_point> until) const {
     if (hasQueued() || (manualClock != nullptr && hasWork()))
         return 0;
     if (const auto deadline = nextDeadline(); deadline && (!until || *deadline < *until))
         until = deadline;
-    if (!until)
-        return -1;
-    const Clock::time_point now = WaitClock::now();
-    if (*until <= now)
-        return 0; // it may be so long ago that the difference is none
-    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*until - now).count();
-    return static_cast<int>(std::min<std::int64_t>(wait, std::numeric_limits<int>::max()));
+    int wait = -1;
+    if (until) {
+        const Clock::time_point now = WaitClock::now();
+        if (*until <= now)
+            return 0; // it may be so long ago that the difference is none
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - now).count();
+        wait = static_cast<int>(std::min<std::int64_t>(left, std::numeric_limits<int>::max()));
+    }
+    if (hasUvPart()) {
+        uv_update_time(loop_);
+        const int uvWait = uv_backend_timeout(loop_); // 0, too, where it has to tell the kernel of a handle first
+        if (uvWait >= 0 && (wait < 0 || uvWait < wait))
+            wait = uvWait;
+    }
+    return wait;
 }
 
 /// Instead of waiting it goes to where the wait would end.
@@ -236,16 +237,8 @@ void Dispatcher::armAlarm(std::optional<Clock::time_point> when) noexcept {
 std::optional<std::chrono::milliseconds> Dispatcher::timeout() {
     if (state_ == State::Open && !hosted_)
         state_ = State::Lent;
-    if (hasWork() || uvHasNews_)
-        return 0ms;
-    std::optional<std::chrono::milliseconds> wait;
-    if (const auto deadline = nextDeadline())
-        wait = std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()));
-    if (!uvIsShared_ && !hosted_)
-        return wait;
-    if (const int uv = uv_backend_timeout(loop_); uv >= 0 && (!wait || std::chrono::milliseconds(uv) < *wait))
-        wait = std::chrono::milliseconds(uv);
-    return wait;
+    const int wait = waitingTime(std::nullopt);
+    return wait < 0 ? std::nullopt : std::optional(std::chrono::milliseconds(wait));
 }
 
 void Dispatcher::wake() noexcept {
