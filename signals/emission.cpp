@@ -1,3 +1,5 @@
+#include <halyard/signals/emission.h>
+
 #include <halyard/signals/signal.h>
 
 namespace halyard::detail {

@@ -1,5 +1,6 @@
 #include <halyard/signals/tracked.h>
 
+#include <halyard/signals/emission.h>
 #include <halyard/signals/executor.h>
 #include <halyard/signals/link.h>
 #include <halyard/signals/pointer.h>

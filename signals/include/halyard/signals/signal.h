@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halyard/signals/connection.h>
+#include <halyard/signals/emission.h>
 #include <halyard/signals/executor.h>
 #include <halyard/signals/slot.h>
 #include <halyard/signals/tracked.h>
