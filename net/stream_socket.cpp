@@ -243,14 +243,6 @@ void StreamSocket::startReading() {
     observe();
 }
 
-StreamSocket::Terms& StreamSocket::terms() {
-    if (terms_ == nullptr) {
-        terms_ = std::make_unique<Terms>();
-        hindered_.special = true;
-    }
-    return *terms_;
-}
-
 // --- what the loop tells ---
 
 void StreamSocket::engineReadyFor(std::uint32_t ready) {
@@ -357,10 +349,18 @@ void StreamSocket::abort() {
 /// Closing: what is queued goes out first.
 void StreamSocket::leave(Ending how) {
     hindered_.leaving = true;
-    if (!output_.empty())
-        useTimeouts().start(SocketTimeouts::Closing);
     const Still still(*this);
-    orGoOn(still, [this] { setState(SocketState::Closing); });
+    const auto limitTime = [&] { // also for what a slot of stateChanged has written
+        if (still && state_ == SocketState::Closing && !output_.empty())
+            useTimeouts().start(SocketTimeouts::Closing);
+    };
+    try {
+        orGoOn(still, [this] { setState(SocketState::Closing); });
+    } catch (...) {
+        limitTime();
+        throw;
+    }
+    limitTime();
     if (!still || state_ != SocketState::Closing)
         return;
     if (output_.empty())

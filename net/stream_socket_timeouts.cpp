@@ -8,6 +8,14 @@
 
 namespace halyard {
 
+StreamSocket::Terms& StreamSocket::terms() {
+    if (terms_ == nullptr) {
+        terms_ = std::make_unique<Terms>();
+        hindered_.special = true;
+    }
+    return *terms_;
+}
+
 SocketTimeouts& StreamSocket::useTimeouts() {
     if (timeouts() == nullptr)
         terms().timeouts = std::make_unique<SocketTimeouts>(*this);

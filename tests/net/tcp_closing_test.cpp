@@ -162,6 +162,33 @@ TEST_CASE("where no loop runs, whoever is to be heard out no longer is forgotten
     }).join();
 }
 
+TEST_CASE(
+    "the last words of a slot of stateChanged hold a closing socket no longer than its timeout, thrown from or not") {
+    for (const bool throws : {false, true}) {
+        CAPTURE(throws);
+        ManualClock clock;
+        Accepted connection;
+        TcpSocket& socket = *connection.socket;
+        socket.stateChanged.connect([&](SocketState state) {
+            if (state == SocketState::Closing) {
+                socket.write(std::string(20'000'000, 'w'));
+                if (throws)
+                    throw std::runtime_error("out of a slot");
+            }
+        });
+        try {
+            socket.disconnectFromHost();
+        } catch (const std::runtime_error&) {
+            CHECK(throws);
+        }
+        pumpIdle();
+        CHECK(socket.state() == SocketState::Closing);
+        clock.advance(31s);
+        CHECK(socket.state() == SocketState::Unconnected);
+        CHECK(socket.error() == SocketError::SocketTimeout);
+    }
+}
+
 TEST_CASE("a peer that never reads cannot hold a closing socket longer than its timeout") {
     Accepted connection;
     SocketTrace trace(*connection.socket);

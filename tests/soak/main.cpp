@@ -8,6 +8,7 @@
 #include <halyard/core/log.h>
 #include <halyard/core/unix_signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -31,6 +32,8 @@ constexpr std::size_t kibibyte = 1024;
 /// keeps eight segments of 64 KiB for the next bytes, and 64 KiB of each of three kinds of objects, once it has needed
 /// as many at a time; one more is for the cells of signals. Three bytes lost a visit would be more in half an hour.
 constexpr std::size_t allocatedTolerance = std::size_t{3} * (8 + 3 + 1) * 64 * kibibyte;
+/// What may have come in the second half of the time, however little did in the first: a few segments.
+constexpr std::size_t plateauTolerance = std::size_t{6} * 64 * kibibyte;
 constexpr std::size_t residentTolerance = 8 * kibibyte * kibibyte;
 
 std::uint64_t numberOr(std::uint64_t otherwise, const char* text) {
@@ -60,14 +63,9 @@ class Soak {
         warmUp(part);
         const Resources before = Resources::now();
         show("warm", before);
-        for (int i = 1; i != 10 && !interrupted_; ++i) {
-            work(part);
-            show("busy", Resources::now());
-        }
-        comeToRest();
-        const Resources after = Resources::now();
-        show("at rest", after);
-        judge(before, after);
+        const Resources halfway = workOn(1, 5, part);
+        const Resources after = workOn(5, 10, part);
+        judge(before, halfway, after);
         conclude();
         return ledger_.isClean();
     }
@@ -82,6 +80,18 @@ class Soak {
             halyard::EventLoop::current()->processEvents(20ms);
         }
         return true;
+    }
+
+    /// The tenths of the time from this one to before that one; what is held at rest after them.
+    Resources workOn(int first, int last, Seconds tenth) {
+        for (int i = first; i != last && !interrupted_; ++i) {
+            work(tenth);
+            show("busy", Resources::now());
+        }
+        comeToRest();
+        const Resources its = Resources::now();
+        show("at rest", its);
+        return its;
     }
 
     void work(Seconds length) {
@@ -121,7 +131,8 @@ class Soak {
         std::fflush(stdout);
     }
 
-    void judge(const Resources& before, const Resources& after) {
+    /// A pool fills once, what is lost is lost as fast in the second half of the time as in the first.
+    void judge(const Resources& before, const Resources& halfway, const Resources& after) {
         if (after.descriptors != before.descriptors)
             ledger_.wrong("descriptors: " + std::to_string(before.descriptors) + " after the warm-up, " +
                           std::to_string(after.descriptors) + " at the end");
@@ -129,6 +140,13 @@ class Soak {
         if (after.allocated > before.allocated + allocatedTolerance)
             ledger_.wrong("allocated: " + std::to_string(before.allocated) + " bytes after the warm-up, " +
                           std::to_string(after.allocated) + " at the end");
+        const auto growth = [](const Resources& from, const Resources& to) {
+            return to.allocated - std::min(from.allocated, to.allocated);
+        };
+        if (growth(halfway, after) > std::max(plateauTolerance, growth(before, halfway) / 2))
+            ledger_.wrong("allocated: it goes on growing, by " + std::to_string(growth(before, halfway)) +
+                          " bytes in the first half after the warm-up and " + std::to_string(growth(halfway, after)) +
+                          " in the second");
         if (after.resident > before.resident + residentTolerance)
             ledger_.wrong("resident: " + std::to_string(before.resident) + " bytes after the warm-up, " +
                           std::to_string(after.resident) + " at the end");

@@ -1,5 +1,7 @@
 #include "session.h"
 
+#include "breakage.h"
+
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -19,6 +21,8 @@ constexpr std::size_t highWater = 64 * 1024;
 Session::Session(halyard::StreamSocket& client, Ledger& ledger, bool mayBeHalfOpen)
     : Object(&client), client_(client), ledger_(ledger) {
     ++ledger.sessions;
+    if (breaks("memory"))
+        static_cast<void>(::operator new(4096));
     client.setAllowHalfOpen(mayBeHalfOpen);
     client.setWriteBufferWatermarks(lowWater, highWater);
     client.readyRead.connect(this, &Session::receive);
@@ -55,7 +59,9 @@ void Session::takePiece() {
         return;
     }
     ledger_.bytesServed += piece.size();
-    if ((opening_.flags & Opening::Echo) != 0)
+    if ((opening_.flags & Opening::Echo) != 0 && breaks("byte"))
+        client_.write(std::string(piece.size(), '?'));
+    else if ((opening_.flags & Opening::Echo) != 0)
         client_.write(piece);
     client_.skip(piece.size());
 }

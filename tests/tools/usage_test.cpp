@@ -93,6 +93,7 @@ TEST_CASE("what is wrong with a command line is said in words that help") {
          "'nowhere' is not an address to listen at, like 127.0.0.1:7007, [::1]:7007, unix:PATH, fd:3 or systemd"},
         {{"serve", "7007", "7007"}, "'7007' is given twice"},
         {{"serve", "--threads", "many"}, "--threads: Value many not in range 0 to 1024"},
+        {{"serve", "--idle-timeout", "nan"}, "--idle-timeout: Value nan is no number"},
         {{"serve", "--threads", "-1"}, "--threads: Value -1 not in range 0 to 1024"},
         {{"serve", "--proxy-protocol", "10.0.0.0/33"},
          "'10.0.0.0/33' is not a network like 10.0.0.0/8, 192.0.2.1 or fd00::/8"},

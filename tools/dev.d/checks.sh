@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # The checks, each a function check_NAME that succeeds or explains itself on its output. Part of tools/dev.
 
-readonly CHECKS=(format headers layers refusals werror tidy cppcheck install daemon embedding qt costs proxies fuzz soak docs asan tsan)
+readonly CHECKS=(format headers layers refusals werror tidy cppcheck hardening install daemon embedding qt costs proxies fuzz soak docs asan tsan)
 # Those that take long, or ask what a change hardly ever touches: `check --full` runs them too.
-readonly SLOW_CHECKS=(deb)
+readonly SLOW_CHECKS=(deb valgrind)
 
 # What a check needs beyond what the tests need.
 needs_of_check() {
@@ -14,6 +14,8 @@ needs_of_check() {
     werror) echo g++ clang++ ;;
     tidy) echo clang++ clang-tidy ;;
     cppcheck) echo cppcheck ;;
+    hardening) echo g++ ;;
+    valgrind) echo g++ valgrind ;;
     install) echo cmake ;;
     deb) echo dpkg-buildpackage debhelper lintian ;;
     daemon) echo g++ haproxy socket-activate promtool mandoc zsh ;;
@@ -72,6 +74,23 @@ check_cppcheck() {
         -I{signals,core,net,adapters,testing}/include -Icore -Inet -Itools/echo signals core net tools testing
 }
 
+check_hardening() {
+    configure_strict_gcc
+    build "$strict_gcc" halyard-echo
+    tests/hardening/run "$strict_gcc"
+}
+
+# What the address sanitizer does not see: memory that is read before anything was written to it. The tests that start
+# programs have valgrind look at these too, but for the proxies and shells among them.
+check_valgrind() {
+    configure_strict_gcc
+    build "$strict_gcc"
+    export HALYARD_TEST_TIMEOUT_SCALE=20 HALYARD_TEST_MEMORY_SCALE=20
+    meson test -C "$strict_gcc" --no-rebuild --print-errorlogs --timeout-multiplier 20 \
+        --suite signals --suite core --suite net --wrapper \
+        'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --fair-sched=yes'
+}
+
 check_install() {
     configure build-install --libdir=lib -Ddefault_library=both -Dtests=disabled -Dtools=enabled -Dexamples=false
     tests/install/run build-install
@@ -119,8 +138,8 @@ check_proxies() {
     HALYARD_TEST_REAL_PROXIES=1 meson test -C "$strict_gcc" --no-rebuild --print-errorlogs real_proxies_test
 }
 
-# Every target in tests/fuzz, as many at a time as there are processors, each for HALYARD_FUZZ_SECONDS. Where that is not
-# said: ten for those of parsers; sockets in the hands of any program, which need hours, meet the known inputs only.
+# Every target in tests/fuzz, as many at a time as there are processors, each for HALYARD_FUZZ_SECONDS: a minute in
+# `check --full`. Else ten for those of parsers; sockets in the hands of any program, which need longer, meet the known inputs.
 check_fuzz() {
     local targets seconds=${HALYARD_FUZZ_SECONDS:-10}
     targets=$(cd tests/fuzz && basename -s .cpp -- *.cpp)
@@ -138,6 +157,12 @@ check_soak() {
     configure_strict_gcc
     build "$strict_gcc" soak
     "$strict_gcc/tests/soak/soak" 0.15 1 50
+    # It would find what is lost.
+    local what
+    for what in byte memory; do
+        (! HALYARD_SOAK_BREAKS=$what "$strict_gcc/tests/soak/soak" 0.05 1 50 >"build-check/soak-$what.txt") || return 1
+        grep -m 3 -E '^soak: WRONG: .*(other bytes|allocated)' "build-check/soak-$what.txt"
+    done
 }
 
 # The reference is built without a warning, and reads well at both widths.

@@ -1,6 +1,7 @@
 #include "bench_command.h"
 
 #include "bench.h"
+#include "number_in.h"
 #include "seconds.h"
 #include "usage_error.h"
 
@@ -28,16 +29,16 @@ BenchCommand::BenchCommand(CLI::App& app) : app_(*app.add_subcommand("bench", "M
     app_.add_option("--rate", rate_,
                     "Messages a second in all, sent whatever comes back; times count from when they should have left. "
                     "Without it each echo is answered by the next message")
-        ->check(CLI::Range(0.001, 1e7))
+        ->check(numberIn(0.001, 1e7))
         ->excludes(depth)
         ->type_name("N");
     app_.add_option("--per-connection", perConnection_, "After so many messages a connection is made anew; 0: never")
         ->type_name("N");
     app_.add_option("--warm-up", warmUp_, "How long is not measured at first, if not 1")
-        ->check(CLI::Range(0.0, 1e6))
+        ->check(numberIn(0.0, 1e6))
         ->type_name("SECONDS");
     app_.add_option("--duration", duration_, "How long is measured then, if not 10")
-        ->check(CLI::Range(0.001, 1e6))
+        ->check(numberIn(0.001, 1e6))
         ->type_name("SECONDS");
     app_.add_flag("--json", json_, "Results as JSON");
 }

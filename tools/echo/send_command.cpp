@@ -1,5 +1,6 @@
 #include "send_command.h"
 
+#include "number_in.h"
 #include "seconds.h"
 #include "send.h"
 #include "usage_error.h"
@@ -55,7 +56,7 @@ SendCommand::SendCommand(CLI::App& app, Words& words)
         ->configurable(false);
     app_.add_flag("--verify", verify_, "Fail unless exactly that comes back, and end when it has");
     app_.add_option("--timeout", timeout_, "Give up on a peer that is silent so long; 0: never")
-        ->check(CLI::Range(0.0, 1e6))
+        ->check(numberIn(0.0, 1e6))
         ->type_name("SECONDS");
     app_.add_option("--proxy", proxy_, "Go by a proxy: socks5://[USER:PASSWORD@]HOST:PORT or http://...")
         ->type_name("URL");

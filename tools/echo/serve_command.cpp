@@ -1,6 +1,7 @@
 #include "serve_command.h"
 
 #include "exit_code.h"
+#include "number_in.h"
 #include "seconds.h"
 #include "serve.h"
 #include "standard_streams.h"
@@ -84,7 +85,7 @@ std::size_t clientsByDescriptors(const ServeOptions& options) {
 ServeCommand::ServeCommand(CLI::App& app)
     : app_(*app.add_subcommand("serve", "Send back to every client what it sends")) {
     constexpr double longest = 1e6;
-    const CLI::Range seconds(0.0, longest);
+    const CLI::Validator seconds = numberIn(0.0, longest);
     const auto named = [](CLI::Option* option, const char* type, const char* variable) {
         option->type_name(type)->envname(variable);
     };
@@ -114,7 +115,7 @@ ServeCommand::ServeCommand(CLI::App& app)
                           "protocol header who the client is"),
           "NETWORK", "HALYARD_ECHO_PROXY_PROTOCOL");
     named(app_.add_option("--header-timeout", headerTimeout_, "Within this time, if not 5, the header must come")
-              ->check(CLI::Range(0.001, longest)),
+              ->check(numberIn(0.001, longest)),
           "SECONDS", "HALYARD_ECHO_HEADER_TIMEOUT");
     named(
         app_.add_option("--drain", drain_, "On SIGTERM let clients finish for so long; 0: end at once")->check(seconds),
