@@ -350,22 +350,21 @@ void StreamSocket::abort() {
 void StreamSocket::leave(Ending how) {
     hindered_.leaving = true;
     const Still still(*this);
-    const auto limitTime = [&] { // also for what a slot of stateChanged has written
-        if (still && state_ == SocketState::Closing && !output_.empty())
-            useTimeouts().start(SocketTimeouts::Closing);
-    };
     try {
         orGoOn(still, [this] { setState(SocketState::Closing); });
     } catch (...) {
-        limitTime();
+        if (still && state_ == SocketState::Closing)
+            useTimeouts().start(SocketTimeouts::Closing); // until the loop goes on, more may be written
         throw;
     }
-    limitTime();
     if (!still || state_ != SocketState::Closing)
         return;
-    if (output_.empty())
+    if (output_.empty()) {
         finish(how);
-    else if (hindered_.sendBlocked)
+        return;
+    }
+    useTimeouts().start(SocketTimeouts::Closing); // for what a slot of stateChanged has written as well
+    if (hindered_.sendBlocked)
         observe(); // else the slot has not returned yet, and what it wrote goes out when it has
 }
 

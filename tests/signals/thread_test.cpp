@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -492,4 +493,26 @@ TEST_CASE("a slot that runs while another thread disconnects it ends with its fu
     CHECK(seen == "whole");
     CHECK(alive.expired());
     CHECK(sender.changed.connectionCount() == 0);
+}
+
+TEST_CASE("a thread that has ended leaves its number to a later one, once nothing lives there any more") {
+    std::unique_ptr<Sender> left;
+    const auto numberOfThread = [&left](bool leaves) {
+        std::uint32_t number = 0;
+        std::thread([&] {
+            auto sender = std::make_unique<Sender>();
+            sender->changed(1);
+            number = detail::Affinity::current().id;
+            if (leaves)
+                left = std::move(sender);
+        }).join();
+        return number;
+    };
+    const std::uint32_t number = numberOfThread(false);
+    for (int i = 0; i != 1000; ++i)
+        REQUIRE(numberOfThread(false) == number);
+    CHECK(numberOfThread(true) == number);
+    CHECK(numberOfThread(false) != number);
+    left.reset();
+    CHECK(numberOfThread(false) == number);
 }
