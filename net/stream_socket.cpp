@@ -1,6 +1,7 @@
 #include <halyard/net/stream_socket.h>
 
 #include "counted_engine.h"
+#include "emissions.h"
 #include "engine_failure.h"
 #include "lingering_close.h"
 #include "native_engine.h"
@@ -101,9 +102,8 @@ void StreamSocket::finishConnecting() {
     }
     try {
         peerDecided();
-        if (cause_ == 0)
-            if (auto next = engine_->successor())
-                engine_ = std::move(next);
+        if (auto next = cause_ == 0 ? engine_->successor() : nullptr)
+            engine_ = std::move(next);
     } catch (
         const std::bad_alloc&) { // nobody is told by an exception out of the loop: it would be told of nothing more
         cause_ = ENOMEM;
@@ -119,9 +119,11 @@ void StreamSocket::finishConnecting() {
     }
     const Still still(*this);
     orGoOn(still, [&] {
-        setState(SocketState::Connected);
+        Emissions emissions;
+        emissions.make([&] { setState(SocketState::Connected); });
         if (still && state_ == SocketState::Connected)
-            connected();
+            emissions.make([&] { connected(); });
+        emissions.end();
     });
     if (still)
         goOn();
@@ -141,9 +143,11 @@ void StreamSocket::failConnecting(Failure::What what, SocketError error, int cau
     engine_.reset();
     discardOutput();
     const Still still(*this);
-    setState(SocketState::Unconnected);
+    Emissions emissions;
+    emissions.make([&] { setState(SocketState::Unconnected); });
     if (still && state_ == SocketState::Unconnected)
-        fail(what, error, cause);
+        emissions.make([&] { fail(what, error, cause); });
+    emissions.end();
 }
 
 bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
@@ -405,11 +409,13 @@ void StreamSocket::finish(Ending how) {
         }
         Pointer<StreamSocket> self;
     } const farewell(*this);
-    setState(SocketState::Unconnected);
+    Emissions emissions;
+    emissions.make([&] { setState(SocketState::Unconnected); });
     if (farewell.self && tellReadChannel)
-        readChannelFinished();
+        emissions.make([&] { readChannelFinished(); });
     if (farewell.self && wasConnected)
-        disconnected();
+        emissions.make([&] { disconnected(); });
+    emissions.end();
 }
 
 // --- what to watch for ---

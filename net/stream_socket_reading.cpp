@@ -75,8 +75,17 @@ void StreamSocket::receiveRest() {
     if (input_.size() != before) {
         ++receptions_;
         const Still still(*this);
-        if (!isInReadyRead())
-            tellReadyRead();
+        try {
+            if (!isInReadyRead())
+                tellReadyRead();
+        } catch (...) {
+            if (still && state_ == SocketState::Connected) {
+                cause_ = cause; // the kernel tells it once
+                observe();
+                engine_->schedule();
+            }
+            throw;
+        }
         if (!still || state_ != SocketState::Connected)
             return;
     }

@@ -1,5 +1,6 @@
 #include <halyard/net/tcp_socket.h>
 
+#include "emissions.h"
 #include "engine_failure.h"
 #include "host_engine.h"
 #include "host_name.h"
@@ -115,9 +116,11 @@ void TcpSocket::connectNow() {
         error = engine()->connectTo(peer_);
     }
     const Still still(*this);
-    connecting(error);
+    Emissions emissions;
+    emissions.make([&] { connecting(error); });
     if (still && state() == SocketState::Connecting && !peer_.address.isNull())
-        hostFound(); // else the proxy has to find it
+        emissions.make([&] { hostFound(); }); // else the proxy has to find it
+    emissions.end();
 }
 
 void TcpSocket::connectToHost(const std::string& host, std::uint16_t port) {
@@ -163,9 +166,11 @@ void TcpSocket::lookedUp() {
         return;
     }
     const Still still(*this);
-    connecting(hostEngine->finishConnect());
+    Emissions emissions;
+    emissions.make([&] { connecting(hostEngine->finishConnect()); });
     if (still && state() == SocketState::Connecting)
-        hostFound();
+        emissions.make([&] { hostFound(); });
+    emissions.end();
 }
 
 void TcpSocket::peerDecided() {

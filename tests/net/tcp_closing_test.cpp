@@ -449,3 +449,107 @@ TEST_CASE(
     connectAndEnd();
     CHECK(told == "begins1 begins2 readChannelFinished disconnected over2 readChannelFinished disconnected over1 ");
 }
+
+TEST_CASE("an exception out of a slot about the end of a connection leaves when all signals of the end have come") {
+    struct End {
+        const char* name;
+        void (*cause)(Accepted&);
+    };
+    const End ends[] = {
+        {"abort", [](Accepted& connection) { connection.socket->abort(); }},
+        {"disconnect", [](Accepted& connection) { connection.socket->disconnectFromHost(); }},
+        {"the peer's end", [](Accepted& connection) { connection.peer.shutdownWrite(); }},
+        {"the peer's reset", [](Accepted& connection) { connection.peer.reset(); }},
+        {"silence", [](Accepted& connection) { connection.socket->setReadTimeout(1ms); }},
+    };
+    for (const End& end : ends) {
+        for (const std::string where : {"stateChanged", "readChannelFinished", "both"}) {
+            CAPTURE(end.name);
+            CAPTURE(where);
+            Accepted connection;
+            TcpSocket& socket = *connection.socket;
+            const SocketTrace trace(socket);
+            if (where != "readChannelFinished")
+                socket.stateChanged.connect([](SocketState state) {
+                    if (state == SocketState::Unconnected)
+                        throw std::runtime_error("stateChanged");
+                });
+            if (where != "stateChanged")
+                socket.readChannelFinished.connect([] { throw std::runtime_error("readChannelFinished"); });
+            const auto run = [&] {
+                end.cause(connection);
+                pumpUntil([&] { return socket.state() == SocketState::Unconnected; });
+            };
+            CHECK_THROWS_WITH_AS(run(), where == "both" ? "stateChanged" : where.c_str(), std::runtime_error);
+            CHECK(trace.text().ends_with("Unconnected readChannelFinished disconnected"));
+            pumpIdle();
+            CHECK(trace.text().find("disconnected") == trace.text().rfind("disconnected"));
+        }
+    }
+}
+
+TEST_CASE("an exception out of a slot about a connection that could not be made does not keep its error back") {
+    const Refusing refusing(HostAddress::LocalHost);
+    TcpSocket socket;
+    const SocketTrace trace(socket);
+    socket.stateChanged.connect([](SocketState state) {
+        if (state == SocketState::Unconnected)
+            throw std::runtime_error("out of a slot");
+    });
+    socket.connectToHost(HostAddress::LocalHost, refusing.endpoint().port);
+    CHECK_THROWS_AS(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }), std::runtime_error);
+    CHECK(trace.text().ends_with("Unconnected error(ConnectionRefused while Unconnected)"));
+}
+
+TEST_CASE("an exception out of a slot about a connection that stands keeps none of the signals of its beginning back") {
+    const PlainSocket listener = PlainSocket::listening();
+    for (const SocketState at : {SocketState::HostLookup, SocketState::Connecting, SocketState::Connected}) {
+        CAPTURE(nameOf(at));
+        TcpSocket socket;
+        const SocketTrace trace(socket);
+        socket.stateChanged.connect([at](SocketState state) {
+            if (state == at)
+                throw std::runtime_error("out of a slot");
+        });
+        const auto run = [&] {
+            socket.connectToHost(HostAddress::LocalHost, listener.port());
+            pumpUntil([&] { return socket.state() == SocketState::Connected; });
+        };
+        CHECK_THROWS_AS(run(), std::runtime_error);
+        CHECK(pumpUntil([&] { return socket.state() == SocketState::Connected; }));
+        CHECK(trace.text() == "HostLookup Connecting hostFound Connected connected");
+    }
+}
+
+TEST_CASE(
+    "an exception out of a slot of readyRead does not keep back that the connection broke, nor its end in order") {
+    for (const char which : {'r', 'h'}) {
+        CAPTURE(which);
+        Accepted connection;
+        TcpSocket& socket = *connection.socket;
+        const SocketTrace trace(socket);
+        if (which == 'r') {
+            socket.pauseReading();
+            socket.readyRead.connect([] { throw std::runtime_error("out of a slot"); });
+        } else {
+            socket.setAllowHalfOpen(true);
+            socket.shutdownWrite();
+            socket.readChannelFinished.connect([] { throw std::runtime_error("out of a slot"); });
+        }
+        pumpIdle();
+        const auto run = [&] {
+            if (which == 'r') {
+                connection.peer.send("unread");
+                connection.peer.reset();
+            } else {
+                connection.peer.close();
+            }
+            pumpUntil([&] { return socket.state() == SocketState::Unconnected; });
+        };
+        CHECK_THROWS_AS(run(), std::runtime_error);
+        CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+        CHECK(trace.text() == (which == 'r' ? "readyRead error(RemoteHostClosed while Connected) Closing Unconnected "
+                                              "readChannelFinished disconnected"
+                                            : "readChannelFinished Closing Unconnected disconnected"));
+    }
+}

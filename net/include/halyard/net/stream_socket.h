@@ -47,6 +47,10 @@ class SocketTimeouts;
 /// that the slot wrote leaves in one system call when the slot returns. Neither bytesWritten nor a signal about the
 /// write buffer is ever emitted inside write(): they come from the loop, in flush() or in a wait.
 ///
+/// An exception that leaves a slot ends that emission; the signals that belong together, at the beginning of a
+/// connection and at its end, come all the same, each once, and it leaves after the last of them. Of several the first
+/// one leaves.
+///
 /// I/O never throws. A call that cannot be is refused: it gives what its documentation says, sets error() and logs.
 class HALYARD_API StreamSocket : public Object, private EngineClient {
   public:
