@@ -10,18 +10,16 @@
 
 #include <logged.h>
 #include <pump.h>
+#include <signal_storm.h>
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
 #include <climits>
-#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <sys/time.h>
 
 using namespace halyard;
 using namespace halyard::test;
@@ -41,41 +39,6 @@ struct Waited {
 constexpr auto came = [](const Waited& waited) { return waited.is && !waited.timedOut; };
 constexpr auto timeIsOver = [](const Waited& waited) { return !waited.is && waited.timedOut; };
 constexpr auto nobody = [](const Waited& waited) { return !waited.is && !waited.timedOut; };
-
-/// A signal every few milliseconds, as long as it lives. At the fifth one a client connects, where there is one:
-/// connect(2) is safe there (signal-safety(7)).
-class SignalStorm {
-  public:
-    explicit SignalStorm(std::uint16_t port = 0) {
-        name = PlainSocket::loopback(port);
-        client = port != 0 ? ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
-        ticks = 0;
-        struct sigaction quiet {};
-        quiet.sa_handler = [](int) {
-            if (++ticks == 5 && client >= 0 &&
-                ::connect(client, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
-                ticks = 0; // as soon as it can
-        };
-        ::sigaction(SIGALRM, &quiet, &before_);
-        const itimerval often{{0, 5'000}, {0, 5'000}};
-        ::setitimer(ITIMER_REAL, &often, nullptr);
-    }
-    SignalStorm(const SignalStorm&) = delete;
-    SignalStorm& operator=(const SignalStorm&) = delete;
-    ~SignalStorm() {
-        const itimerval off{};
-        ::setitimer(ITIMER_REAL, &off, nullptr);
-        ::sigaction(SIGALRM, &before_, nullptr);
-        PlainSocket(client).close();
-    }
-
-    static inline std::atomic<int> ticks = 0;
-
-  private:
-    static inline int client = -1;
-    static inline sockaddr_in name{};
-    struct sigaction before_ {};
-};
 
 struct Listening : TcpServer {
     Listening() {
@@ -124,7 +87,7 @@ TEST_CASE("a wait lasts as long as it was told, and says which error that is and
 
 TEST_CASE("a storm of signals does not change how long a wait lasts") {
     Listening server;
-    const SignalStorm storm;
+    const SignalStorm storm(5ms);
     const auto start = std::chrono::steady_clock::now();
     CHECK(timeIsOver(Waited(server, 200)));
     const auto lasted = std::chrono::steady_clock::now() - start;
@@ -136,7 +99,7 @@ TEST_CASE("a storm of signals does not change how long a wait lasts") {
 TEST_CASE("any negative time waits for ever, and the longest one does not overflow, under a storm of signals too") {
     for (const int msec : {-1, -5, INT_MIN, INT_MAX}) {
         Listening server;
-        const SignalStorm storm(server.serverPort());
+        const SignalStorm storm(5ms, server.serverPort());
         CHECK(came(Waited(server, msec)));
         CHECK(SignalStorm::ticks >= 5);
         CHECK(server.announced == 1);

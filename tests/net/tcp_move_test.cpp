@@ -1,4 +1,6 @@
 // Sockets and servers that move from thread to thread.
+#include "scripted_proxy.h"
+
 #include <halyard/core/thread.h>
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
@@ -13,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -181,4 +184,127 @@ TEST_CASE("a connection that was taken goes to another thread when it has no par
     client.disconnectFromHost();
     thread.quit();
     thread.wait();
+}
+
+namespace {
+
+/// Where a script waits until the test lets it go on.
+class Halt {
+  public:
+    explicit Halt(int at) : at_(at) {}
+    void at(int place) {
+        if (place != at_)
+            return;
+        isReached_ = true;
+        while (!isOver_)
+            std::this_thread::yield();
+    }
+    bool isReached() const { return isReached_; }
+    void end() { isOver_ = true; }
+
+  private:
+    const int at_;
+    std::atomic<bool> isReached_ = false;
+    std::atomic<bool> isOver_ = false;
+};
+
+/// A client that says "ahoy" by a proxy, and ends when that is back.
+class Sailor : public Object {
+  public:
+    Sailor() {
+        socket.connected.connect(this, [this] { isWrong = isWrong || !isHere() || socket.write("ahoy") != 4; });
+        socket.readyRead.connect(this, [this] {
+            isWrong = isWrong || !isHere();
+            got += socket.readAll();
+            if (got == "ahoy")
+                socket.disconnectFromHost();
+        });
+        socket.errorOccurred.connect(this, [this] { isWrong = done = true; });
+        socket.disconnected.connect(this, [this] { done = true; });
+    }
+    bool isHere() const { return thread() == Thread::current(); }
+
+    TcpSocket& socket = *new TcpSocket(this);
+    std::string got;
+    bool isWrong = false;
+    std::atomic<bool> done = false;
+};
+
+} // namespace
+
+TEST_CASE("a socket that goes to another thread while it connects by a proxy, or has, goes on there") {
+    for (const bool isSocks : {true, false}) {
+        for (int place = 0; place != 5; ++place) {
+            CAPTURE(isSocks);
+            CAPTURE(place);
+            Halt halt(place);
+            const std::string answer = isSocks ? socksReply() : "HTTP/1.1 200 Connection established\r\n\r\n";
+            const ScriptedProxy proxy(std::vector<ScriptedProxy::Script>(2, [&](PlainSocket& client) {
+                halt.at(1); // the connection to it stands
+                if (isSocks ? socksRequest(client).size() < 10 : !httpRequest(client).ends_with("\r\n\r\n"))
+                    return;
+                halt.at(2); // all has been said
+                client.send(answer.substr(0, 7));
+                halt.at(3); // half of the answer has come
+                client.send(answer.substr(7));
+                const std::string word = client.receive(4);
+                halt.at(4); // the tunnel stands
+                client.send(word);
+                stay(client);
+            }));
+            Thread other;
+            other.start();
+            const auto sailor = std::make_unique<Sailor>();
+            sailor->socket.setProxy(isSocks ? proxy.socks() : proxy.http());
+            sailor->socket.connectToHost(HostAddress("192.0.2.1"), 80);
+            if (place != 0) { // else as it is, before the loop has had a turn
+                CHECK(pumpUntilElsewhere([&] { return halt.isReached(); }));
+                pumpIdle();
+            }
+            CHECK(sailor->moveToThread(&other));
+            halt.end();
+            CHECK(pumpUntilElsewhere([&] { return sailor->done.load(); }));
+            other.quit();
+            other.wait();
+            CHECK_FALSE(sailor->isWrong);
+            CHECK(sailor->got == "ahoy");
+        }
+    }
+}
+
+TEST_CASE("a server that listens by a proxy and goes to another thread has its client there") {
+    for (const int place : {0, 1}) {
+        CAPTURE(place);
+        Halt halt(place);
+        const ScriptedProxy proxy({[&](PlainSocket& client) {
+            socksRequest(client);
+            client.send(socksReply());
+            halt.at(0); // it listens
+            client.send(std::string("\x05\x00\x00\x01\xc6\x33", 6));
+            halt.at(1); // half of who has come
+            client.send(std::string("\x64\x07\x30\x39", 4));
+            stay(client);
+        }});
+        Thread other;
+        other.start();
+        const auto server = std::make_unique<TcpServer>();
+        std::atomic<bool> done = false;
+        bool isRight = false;
+        server->newConnection.connect(server.get(), [&] {
+            const std::unique_ptr<TcpSocket> client(server->nextPendingConnection());
+            isRight = Thread::current() == &other && client->peerPort() == 12345;
+            client->abort();
+            done = true;
+        });
+        server->setProxy(proxy.socks());
+        REQUIRE(server->listen());
+        CHECK(pumpUntilElsewhere([&] { return halt.isReached(); }));
+        pumpIdle();
+        CHECK(server->moveToThread(&other));
+        halt.end();
+        CHECK(pumpUntilElsewhere([&] { return done.load(); }));
+        other.quit();
+        other.wait();
+        CHECK(isRight);
+    }
 }

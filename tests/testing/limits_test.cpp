@@ -5,11 +5,12 @@
 
 #include <logged.h>
 #include <plain_socket.h>
+#include <signal_storm.h>
 
 #include <doctest/doctest.h>
 
 #include <array>
-#include <csignal>
+#include <chrono>
 #include <cstdint>
 #include <fstream>
 #include <memory>
@@ -19,38 +20,14 @@
 #include <vector>
 
 #include <sys/resource.h>
-#include <sys/time.h>
 
 using namespace halyard;
 using namespace halyard::test;
+using namespace std::chrono_literals;
 
 namespace {
 
 constexpr int skipped = 77;
-
-/// A signal that interrupts system calls comes five thousand times a second.
-class SignalStorm {
-  public:
-    SignalStorm() {
-        struct sigaction quiet {};
-        quiet.sa_handler = [](int) { came = came + 1; };
-        ::sigaction(SIGALRM, &quiet, &before_);
-        const itimerval often{{0, 200}, {0, 200}};
-        ::setitimer(ITIMER_REAL, &often, nullptr);
-    }
-    SignalStorm(const SignalStorm&) = delete;
-    SignalStorm& operator=(const SignalStorm&) = delete;
-    ~SignalStorm() {
-        const itimerval never{};
-        ::setitimer(ITIMER_REAL, &never, nullptr);
-        ::sigaction(SIGALRM, &before_, nullptr);
-    }
-
-    static inline volatile std::sig_atomic_t came = 0;
-
-  private:
-    struct sigaction before_ {};
-};
 
 /// A network of this process alone, whose ports are few. False where that is not allowed.
 bool haveFewPorts() {
@@ -64,7 +41,7 @@ bool haveFewPorts() {
 
 TEST_CASE("signals at every moment cost neither bytes nor connections nor time") {
     const std::string message = pattern(1'000'000);
-    const SignalStorm storm;
+    const SignalStorm storm(200us);
     for (int i = 0; i != 20; ++i) {
         const Outcome outcome = converse(message);
         outcome.check(message);
@@ -77,7 +54,7 @@ TEST_CASE("signals at every moment cost neither bytes nor connections nor time")
     CHECK_FALSE(server.waitForNewConnection(100, &timedOut));
     CHECK(timedOut);
     CHECK(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(100));
-    CHECK(SignalStorm::came > 10);
+    CHECK(SignalStorm::ticks > 10);
 }
 
 TEST_CASE("a peer may reset at any moment, and the next one is served") {
