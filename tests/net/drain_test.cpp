@@ -2,6 +2,7 @@
 #include "many_clients.h"
 
 #include <halyard/core/signal_spy.h>
+#include <halyard/net/connection_limits.h>
 #include <halyard/net/drain.h>
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
@@ -176,5 +177,32 @@ TEST_CASE("servers, clients and the drain itself may be deleted in any slot of i
         CHECK(pumpUntil([&] { return over; }));
         delete socket.get();
         delete server;
+    }
+}
+
+TEST_CASE(
+    "a server that has as many connections as it may lets nobody in from its backlog, unless that is raised first") {
+    for (const bool raised : {false, true}) {
+        CAPTURE(raised);
+        Service its;
+        const auto limits = std::make_shared<ConnectionLimits>(1);
+        its.server.setLimits(limits);
+        const PlainSocket served = its.connect();
+        const PlainSocket waiting = PlainSocket::connectedTo(its.server.serverPort());
+        waiting.send("ahoy");
+        pumpIdle();
+        if (raised)
+            limits->setMaxConnections(0);
+        its.drain.start();
+        CHECK_FALSE(its.server.isListening());
+        if (raised) {
+            std::string got;
+            CHECK(pumpUntil([&] { return (got += waiting.receiveNow()) == "ahoy"; }));
+        } else {
+            CHECK(pumpUntil([&] { return waiting.isReset(); }));
+        }
+        served.send("and I");
+        std::string got;
+        CHECK(pumpUntil([&] { return (got += served.receiveNow()) == "and I"; }));
     }
 }

@@ -60,7 +60,7 @@ class HALYARD_API ConnectionPermit {
 /// Where as many are open as may be, servers are AcceptState::Full: further clients wait in the kernel's backlog, in
 /// their order, and are served when others have gone. A peer that has all of its own is not made to wait, because those
 /// behind it would wait too: its connection is accepted, and reset at once, TcpServer::clientRefused tells of it, and
-/// the log does every now and then.
+/// the log does every now and then. Nor does a Drain let anybody in who waits where there is no place.
 ///
 /// Peers are networks: of IPv4 each address (and its IPv4-mapped form) is one, of IPv6 each /64, which is what one
 /// customer or host has at least (RFC 6177); see setPeerPrefixes(). Connections of a LocalServer have no peer. Behind a

@@ -48,6 +48,9 @@ class HALYARD_API Drain : public Object {
     /// closes the servers, emits `started`, and waits for the connections. Those that are there after `grace` are
     /// closed: what they have written goes as far as the kernel takes it. 0: at once; a negative time: never. May be
     /// called again, to close them at another time.
+    ///
+    /// A server that has as many connections as it may (StreamServer::setLimits(), setMaxPendingConnections()) accepts
+    /// nobody for it: who waits in its backlog is reset, unless the limit is raised before.
     void start(std::chrono::milliseconds grace = std::chrono::milliseconds(-1));
 
     Signal<> started{this};  ///< For connections that can end between two requests. Once; a slot may do anything.
