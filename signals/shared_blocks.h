@@ -19,6 +19,13 @@ class SharedBlocks {
   public:
     static constexpr std::uint32_t room = SparePile::most;
 
+    /// One that a thread has left when it ended, where there is one: else threads that come and go would cost memory.
+    static SparePile* begin() noexcept {
+        Shared& all = shared();
+        const std::lock_guard lock(all.mutex);
+        return emptyPile(all);
+    }
+
     static void* fetch(SparePile*& pile) {
         if (reserve != nullptr && !reserve->isEmpty()) {
             std::swap(pile, reserve);

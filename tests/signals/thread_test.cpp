@@ -15,6 +15,10 @@
 #include <utility>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 using namespace halyard;
 
 namespace {
@@ -516,3 +520,22 @@ TEST_CASE("a thread that has ended leaves its number to a later one, once nothin
     left.reset();
     CHECK(numberOfThread(false) == number);
 }
+
+#ifdef __GLIBC__
+TEST_CASE("threads that come and go cost no memory") {
+    const auto comeAndGo = [](int threads) {
+        for (int i = 0; i != threads; ++i)
+            std::thread([] {
+                Sender sender;
+                Listener listener;
+                sender.changed.connect(&listener, &Listener::hear);
+                sender.changed.connect([](int) {});
+                sender.changed(1);
+            }).join();
+    };
+    comeAndGo(10);
+    const std::size_t before = ::mallinfo2().uordblks;
+    comeAndGo(500);
+    CHECK(::mallinfo2().uordblks <= before + std::size_t{64} * 1024);
+}
+#endif

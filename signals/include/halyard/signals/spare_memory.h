@@ -35,6 +35,7 @@ constinit inline SparePile noPile(0); ///< empty and full
 /// The pile of a thread. A Kind tells where blocks come from when it is empty, and where they go when it is full:
 ///
 ///     static constexpr std::uint32_t room;                   // how many a pile may have
+///     static SparePile* begin() noexcept;                    // an empty one for a thread; null: there is no memory
 ///     static void* fetch(SparePile*& pile);                  // a block; the pile may become another one, or be filled
 ///     static void send(SparePile*& pile, void* block) noexcept;
 ///     static void end(SparePile* pile) noexcept;             // with the thread; it may be noPile
@@ -54,7 +55,7 @@ class SpareBlocks {
     static void prepare() noexcept {
         static thread_local const EndWithThread janitor;
         if (pile == &noPile && !hasEnded)
-            if (auto* const made = new (std::nothrow) SparePile(Kind::room))
+            if (auto* const made = Kind::begin())
                 pile = made;
     }
     [[gnu::noinline]] static void* fetch() {
@@ -76,6 +77,7 @@ template <std::size_t size>
 struct HeapBlocks {
     static constexpr std::uint32_t room = std::min<std::size_t>(std::size_t{64} * 1024 / size, SparePile::most);
 
+    static SparePile* begin() noexcept { return new (std::nothrow) SparePile(room); }
     static void* fetch(SparePile*&) { return ::operator new(size); }
     static void send(SparePile*& pile, void* block) noexcept {
         if (pile->isFull())
