@@ -287,10 +287,11 @@ TEST_CASE("a server that listens by a proxy and goes to another thread has its c
         }});
         Thread other;
         other.start();
-        const auto server = std::make_unique<TcpServer>();
+        auto* const server = new TcpServer;
+        other.finished.connect(server, &Object::deleteLater);
         std::atomic<bool> done = false;
         bool isRight = false;
-        server->newConnection.connect(server.get(), [&] {
+        server->newConnection.connect(server, [&, server] {
             const std::unique_ptr<TcpSocket> client(server->nextPendingConnection());
             isRight = Thread::current() == &other && client->peerPort() == 12345;
             client->abort();
