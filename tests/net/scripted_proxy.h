@@ -72,9 +72,12 @@ inline std::string httpRequest(PlainSocket& client) {
     return all;
 }
 
-/// A SOCKS request with a name or an address, after a greeting that was answered.
+/// A SOCKS request with a name or an address, after a greeting that was answered; short where the client has gone.
 inline std::string socksRequest(PlainSocket& client) {
-    client.receive(static_cast<unsigned char>(client.receive(2)[1]));
+    const std::string greeting = client.receive(2);
+    if (greeting.size() < 2)
+        return {};
+    client.receive(static_cast<unsigned char>(greeting[1]));
     client.send(std::string("\x05\x00", 2));
     std::string all = client.receive(5);
     if (all.size() == 5)
