@@ -7,6 +7,7 @@
 #include <halyard/core/deadline.h>
 #include <halyard/core/dispatchable.h>
 #include <halyard/core/fd_watcher.h>
+#include <halyard/signals/affinity.h>
 #include <halyard/signals/executor.h>
 
 #include <uv.h>
@@ -185,12 +186,16 @@ class Dispatcher final : public Executor, public DispatchState {
     void dispatchForHost() noexcept;
     void exceptionLeft(const std::exception_ptr& exception);
 
-    uv_loop_t* loop_;
+    // What other threads post to, apart from what the loop writes as it runs: see detail::lineSize.
+    alignas(detail::lineSize) std::atomic<Runnable*> inbox_ = nullptr; ///< posted, the last first
+    std::atomic<bool> mayRest_ = true; ///< unless it dispatches: then it looks into the inbox again before it sleeps
+    std::atomic<State> state_ = State::Open;
+    const bool hosted_;
+    const std::thread::id thread_ = std::this_thread::get_id();
+
+    alignas(detail::lineSize) uv_loop_t* loop_;
     std::atomic<EventLoop*> facade_ = nullptr;
     std::atomic<Thread*> itsThread_ = nullptr;
-    const bool hosted_;
-    std::atomic<State> state_ = State::Open;
-    const std::thread::id thread_ = std::this_thread::get_id();
     std::uint32_t turn_ = 0;
     int turns_ = 0; ///< on the stack
     ExecLevel* level_ = nullptr;
@@ -199,9 +204,7 @@ class Dispatcher final : public Executor, public DispatchState {
     std::atomic<std::size_t> users_ = 0;  ///< those that outlive its thread may go on any
 
     // What there is to do.
-    std::atomic<Runnable*> inbox_ = nullptr; ///< posted, the last first
-    std::atomic<bool> mayRest_ = true; ///< unless it dispatches: then it looks into the inbox again before it sleeps
-    Runnable* tasks_ = nullptr;        ///< taken from the inbox, the first first
+    Runnable* tasks_ = nullptr; ///< taken from the inbox, the first first
     Runnable** tasksEnd_ = &tasks_;
     std::uint64_t tasksTaken_ = 0;
     std::uint64_t tasksDue_ = 0; ///< so many of them are to begin in the turn that runs

@@ -43,7 +43,7 @@ struct Dispatcher::Handles {
 };
 
 Dispatcher::Dispatcher(uv_loop_t* host)
-    : loop_(host), hosted_(host != nullptr), poller_(std::in_place), handles_(new Handles) {
+    : hosted_(host != nullptr), loop_(host), poller_(std::in_place), handles_(new Handles) {
     handles_->hosted = hosted_;
     const auto check = [this](int status) {
         if (status == 0)

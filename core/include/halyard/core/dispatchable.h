@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halyard/signals/affinity.h>
 #include <halyard/signals/export.h>
 
 #include <cstdint>
@@ -10,7 +11,7 @@ class Dispatcher;
 
 /// What of a loop stands within reach of those that it calls: they look at it with every message.
 struct DispatchState {
-    std::uint32_t depth = 0; ///< slots, tasks and timers on the stack
+    alignas(detail::lineSize) std::uint32_t depth = 0; ///< slots, tasks and timers on the stack
 };
 
 /// Something that a loop calls, and the step between readiness and objects: what gathers readiness only schedules;

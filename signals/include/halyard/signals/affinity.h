@@ -23,16 +23,27 @@ namespace detail {
 
 struct Running;
 
+/// What two threads write side by side costs each of them a fetch of the line, each time.
+inline constexpr std::size_t lineSize = 64;
+
 /// One thread. Its record is never freed, only used again for a later thread when nobody lives on it any more.
 struct HALYARD_API Affinity {
     static constexpr std::uint32_t belowId = (std::uint32_t{1} << 13) - 1; ///< bits that no id has, for others
     static constexpr std::uint32_t noId = ~belowId; ///< that no thread ever has, not even one without a record
 
-    std::atomic<bool> inSection = false;
+    // What the thread itself writes all the time, in a line of the cache that no other thread needs.
+    alignas(lineSize) std::atomic<bool> inSection = false;
     std::atomic<bool> mustWait = false; ///< the world stops, or nothing but the lock orders this thread's Sections
     std::uint32_t id = 0;               ///< 0 for nobody: a thread that has no record yet
-    std::atomic<Executor*> executor = nullptr; ///< where its queued calls go; changes in a StoppedWorld only
-    Running* emissions = nullptr;              ///< that run on it, the innermost first
+    Running* emissions = nullptr;       ///< that run on it, the innermost first
+
+  private:
+    std::ptrdiff_t residents_ = 0; ///< as the thread itself counts them
+
+  public:
+    // What others look at.
+    /// Where its queued calls go; changes in a StoppedWorld only.
+    alignas(lineSize) std::atomic<Executor*> executor = nullptr;
     std::atomic<Affinity*> waitsFor = nullptr; ///< whose answer to a blocking call it waits for
 
     static Affinity& current() noexcept;
@@ -49,7 +60,6 @@ struct HALYARD_API Affinity {
     static Affinity& make() noexcept;
     bool isThis() const noexcept;
 
-    std::ptrdiff_t residents_ = 0;                      ///< as the thread itself counts them
     std::atomic<std::ptrdiff_t> residentsOfOthers_ = 0; ///< as others do: moved here, gone from elsewhere
     std::atomic<bool> ended_ = false;                   ///< the thread has
     Affinity* next_ = nullptr;                          ///< of all
