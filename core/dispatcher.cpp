@@ -57,8 +57,7 @@ bool Dispatcher::turn(std::optional<Clock::time_point> until) {
 }
 
 bool Dispatcher::hasQueued() const noexcept {
-    return ready_ != nullptr || tasks_ != nullptr || inbox_ != nullptr || !slotWaiters_.empty() ||
-           (turns_ == 0 && hasDeletions());
+    return ready_ != nullptr || tasks_ != nullptr || inbox_ != nullptr || isAwaited || (turns_ == 0 && hasDeletions());
 }
 
 bool Dispatcher::hasWork() const noexcept {
@@ -80,7 +79,7 @@ bool Dispatcher::dispatch() {
         }
     };
     const Level level(*this);
-    bool ran = !slotWaiters_.empty();
+    bool ran = isAwaited;
     callSlotWaiters();
     // What becomes ready from here on carries the next number and waits. A nested turn runs our rest too.
     const std::uint32_t last = turn_++;
@@ -141,6 +140,7 @@ void Dispatcher::callSlotWaiters() noexcept {
         }
     }
     slotWaiters_.clear();
+    isAwaited = false;
 }
 
 // --- what there is to do ---
@@ -206,6 +206,7 @@ void Dispatcher::scheduleSlotReturned(Dispatchable& what) {
     if (what.slotPlace_ != 0 || (state_ != State::Open && isClosedElseWakes()))
         return;
     slotWaiters_.push_back(&what);
+    isAwaited = true;
     what.slotPlace_ = static_cast<std::uint32_t>(slotWaiters_.size());
 }
 

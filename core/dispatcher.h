@@ -121,6 +121,11 @@ class Dispatcher final : public Executor, public DispatchState {
     void forgetDeletion(Object* object) noexcept;
 
     void schedule(Dispatchable& what) noexcept;
+    /// The same, in a turn: the loop is not to be woken.
+    void scheduleReady(Dispatchable& what) noexcept {
+        if (!what.isScheduled())
+            append(what);
+    }
     static void unschedule(Dispatchable& what) noexcept;
     void scheduleSlotReturned(Dispatchable& what);
     void forgetSlotWaiter(std::size_t place) noexcept { slotWaiters_[place] = nullptr; }
@@ -129,7 +134,7 @@ class Dispatcher final : public Executor, public DispatchState {
 
     void beginSlot() noexcept { ++depth; }
     void endSlot() noexcept {
-        if (!slotWaiters_.empty()) [[unlikely]]
+        if (isAwaited) [[unlikely]]
             callSlotWaiters();
         --depth;
     }

@@ -72,8 +72,10 @@ Dispatcher::Dispatcher(uv_loop_t* host)
     handles_->poller.data = this;
     handles_->beforePoll.data = this;
     handles_->afterPoll.data = this;
-    uv_poll_start(&handles_->poller, UV_READABLE,
-                  [](uv_poll_t* handle, int, int) { static_cast<Dispatcher*>(handle->data)->poller_->gather(0); });
+    uv_poll_start(&handles_->poller, UV_READABLE, [](uv_poll_t* handle, int, int) {
+        auto& its = *static_cast<Dispatcher*>(handle->data);
+        its.poller_->gather(0, its);
+    });
     uv_prepare_start(&handles_->beforePoll,
                      [](uv_prepare_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(); });
     uv_check_start(&handles_->afterPoll,
@@ -94,6 +96,7 @@ void Dispatcher::closeHandles() noexcept {
         if (waiter != nullptr)
             waiter->slotPlace_ = 0;
     slotWaiters_.clear();
+    isAwaited = false;
     poller_->detachAll();
     uv_walk(
         loop_, [](uv_handle_t* handle, void*) { UnixSignalHandle::detach(handle); }, nullptr);
@@ -146,7 +149,7 @@ void Dispatcher::gather(std::optional<Clock::time_point> until) {
 /// not waited over.
 void Dispatcher::gatherReady(std::optional<Clock::time_point> until) {
     const bool withUv = hasUvPart();
-    if (poller_->gather(waitingTime(until)) || withUv)
+    if (poller_->gather(waitingTime(until), *this) || withUv)
         runUv();
 }
 

@@ -111,7 +111,7 @@ void Poller::detachAll() noexcept {
             watchers_[i]->unwatch();
 }
 
-inline void Poller::tell(FdWatcher& watcher, std::uint32_t events) noexcept {
+inline void Poller::tell(FdWatcher& watcher, std::uint32_t events, Dispatcher& loop) noexcept {
     std::uint32_t ready = events & watcher.interest_;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) [[unlikely]] {
         // Told of unasked, and again and again.
@@ -123,17 +123,17 @@ inline void Poller::tell(FdWatcher& watcher, std::uint32_t events) noexcept {
         }
     }
     watcher.ready_ |= static_cast<std::uint16_t>(ready);
-    watcher.dispatcher().schedule(watcher);
+    loop.scheduleReady(watcher);
 }
 
-bool Poller::gather(int milliseconds) noexcept {
+bool Poller::gather(int milliseconds, Dispatcher& loop) noexcept {
     std::array<epoll_event, 1024> events; // NOLINT(cppcoreguidelines-pro-type-member-init): the kernel fills it in
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
     bool guestIsReady = false;
     for (int i = 0; i < count; ++i) {
         const epoll_event& each = events[static_cast<std::size_t>(i)];
         if (FdWatcher* const watcher = watchers_[static_cast<std::size_t>(each.data.fd)]) [[likely]]
-            tell(*watcher, each.events);
+            tell(*watcher, each.events, loop);
         else if (each.data.fd == guest_)
             guestIsReady = true;
     }

@@ -6,6 +6,7 @@
 
 namespace halyard {
 
+class Dispatcher;
 class FdWatcher;
 
 /// Which of the watched descriptors are ready: one epoll(7) instance a loop, beside the one that libuv has for its own
@@ -31,8 +32,9 @@ class Poller {
     /// Watches a descriptor that another library reads. 0 or an errno.
     int setGuest(int descriptor) noexcept;
 
-    /// Waits for so many milliseconds (−1: for ever), and tells the watchers of what is ready. True where the guest is.
-    bool gather(int milliseconds) noexcept;
+    /// Waits for so many milliseconds (−1: for ever), and puts the watchers of what is ready on the list of their
+    /// loop, which is in a turn. True where the guest is ready.
+    bool gather(int milliseconds, Dispatcher& loop) noexcept;
     /// Has the next gather() not wait, or the one that waits now return. Thread-safe.
     void wake() noexcept;
 
@@ -41,7 +43,7 @@ class Poller {
     void closeAll() noexcept;
     int control(int operation, int descriptor, std::uint32_t events) noexcept;
     bool hasPlace(int descriptor) noexcept;
-    void tell(FdWatcher& watcher, std::uint32_t events) noexcept;
+    void tell(FdWatcher& watcher, std::uint32_t events, Dispatcher& loop) noexcept;
 
     int epoll_;
     int wakeUp_; ///< an eventfd(2), told of at every write, so that nobody has to read it

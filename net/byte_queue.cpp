@@ -9,12 +9,12 @@
 
 namespace halyard {
 
-constinit thread_local ByteQueue::Pool ByteQueue::pool_{nullptr, nullptr, nullptr, 0, nullptr};
+constinit thread_local ByteQueue::Pool ByteQueue::pool_{};
 
 /// Frees what the thread's pool has, and has it keep nothing from then on.
 struct ByteQueue::EmptyAtThreadEnd {
     EmptyAtThreadEnd() noexcept {
-        pool_.room = 6;
+        pool_.room = Pool::most;
         pool_.spent = &spent;
     }
     EmptyAtThreadEnd(const EmptyAtThreadEnd&) = delete;
@@ -22,11 +22,8 @@ struct ByteQueue::EmptyAtThreadEnd {
     ~EmptyAtThreadEnd() {
         pool_.spent = nullptr;
         pool_.room = 0;
-        while (pool_.others != nullptr)
-            destroy(std::exchange(pool_.others, pool_.others->next));
-        for (Segment** each : {&pool_.first, &pool_.second})
-            if (*each != nullptr)
-                destroy(std::exchange(*each, nullptr));
+        while (pool_.count != 0)
+            destroy(pool_.segments[--pool_.count]);
     }
     std::string spent;
 };
@@ -46,38 +43,18 @@ void ByteQueue::destroy(Segment* segment) noexcept {
     ::operator delete(segment);
 }
 
-ByteQueue::Segment* ByteQueue::takeOther() {
-    Segment* const segment = pool_.others;
-    if (segment == nullptr)
-        return create(wholeSegment);
-    pool_.others = std::exchange(segment->next, nullptr);
-    ++pool_.room;
-    segment->begin = segment->end = 0;
-    return segment;
-}
-
 void ByteQueue::give(Segment* segment) noexcept {
     Pool& pool = pool_;
-    segment->next = nullptr;
-    // Not where it is of another size, and not when the thread ends, or has never had one.
-    const bool isKept = segment->capacity == wholeSegment && pool.spent != nullptr;
-    if (isKept && pool.first == nullptr) {
-        pool.first = segment;
-    } else if (isKept && pool.second == nullptr) {
-        pool.second = segment;
-    } else if (isKept && pool.room != 0) {
-        --pool.room;
-        segment->next = pool.others;
-        pool.others = segment;
-    } else {
+    if (pool.count == pool.room || segment->capacity != wholeSegment) {
         destroy(segment);
+        return;
     }
+    segment->next = nullptr;
+    pool.segments[pool.count++] = segment;
 }
 
 ByteQueue::ByteQueue(ByteQueue&& other) noexcept
-    : head_(std::exchange(other.head_, nullptr)),
-      tail_(std::exchange(other.tail_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
+    : head_(std::exchange(other.head_, nullptr)), size_(std::exchange(other.size_, 0)), tail_(other.tail_) {}
 
 ByteQueue& ByteQueue::operator=(ByteQueue&& other) noexcept {
     std::swap(head_, other.head_);
@@ -91,7 +68,7 @@ ByteQueue& ByteQueue::operator=(ByteQueue&& other) noexcept {
 void ByteQueue::freeAll() noexcept {
     Segment* each = head_;
     Segment* const last = tail_;
-    head_ = tail_ = nullptr;
+    head_ = nullptr;
     size_ = 0;
     while (each != last)
         give(std::exchange(each, each->next));
@@ -100,7 +77,7 @@ void ByteQueue::freeAll() noexcept {
 
 void ByteQueue::appendPieces(std::string_view bytes) {
     while (!bytes.empty()) {
-        Segment& tail = tail_ != nullptr && tail_->room() != 0 ? *tail_ : newTail(take());
+        Segment& tail = head_ != nullptr && tail_->room() != 0 ? *tail_ : newTail(take());
         const std::string_view piece = bytes.substr(0, tail.room());
         tail.add(piece);
         bytes.remove_prefix(piece.size());
@@ -120,14 +97,14 @@ void ByteQueue::adopt(std::string&& bytes) {
 }
 
 void ByteQueue::append(ByteQueue&& other) {
-    if (other.size_ < longString || other.size_ <= (tail_ != nullptr ? tail_->room() : 0)) {
+    if (other.size_ < longString || other.size_ <= (head_ != nullptr ? tail_->room() : 0)) {
         for (const Segment* each = other.head_; each != nullptr; each = each->next)
             append(each->bytes());
         other.clear();
         return;
     }
-    (tail_ == nullptr ? head_ : tail_->next) = std::exchange(other.head_, nullptr);
-    tail_ = std::exchange(other.tail_, nullptr);
+    (head_ == nullptr ? head_ : tail_->next) = std::exchange(other.head_, nullptr);
+    tail_ = other.tail_;
     size_ += std::exchange(other.size_, 0);
 }
 

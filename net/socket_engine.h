@@ -53,7 +53,9 @@ class SocketEngine : public FdWatcher {
     virtual std::ptrdiff_t receive(std::span<std::byte> into) noexcept = 0;
     virtual std::ptrdiff_t send(std::span<const iovec> from) noexcept = 0;
     virtual std::ptrdiff_t sendPiece(std::string_view bytes) noexcept = 0; ///< As send(), for what stands together.
-    /// As these two; where nothing but the kernel is behind the engine, by a system call straight away.
+    /// Nothing but the kernel is behind it: bytes come and go as they are.
+    bool isPlain() const noexcept { return plain_ >= 0; }
+    /// As receive() and sendPiece(), by a system call straight away. For a plain one.
     std::ptrdiff_t receiveAtOnce(std::span<std::byte> into) noexcept;
     std::ptrdiff_t sendAtOnce(std::string_view bytes) noexcept;
     /// As send(), from a file; 0 where the file has nothing there.
@@ -91,7 +93,7 @@ class SocketEngine : public FdWatcher {
     /// when the time is over, or with `*error` set.
     virtual std::uint32_t wait(std::uint32_t wanted, std::optional<Time> until, int* error);
 
-    using Dispatchable::dispatchDepth;
+    using Dispatchable::dispatchState;
     using Dispatchable::inDispatch;
     using Dispatchable::joinLoop;
     using Dispatchable::schedule;
@@ -101,7 +103,7 @@ class SocketEngine : public FdWatcher {
   protected:
     EngineClient& client() const noexcept { return *client_; }
 
-    /// Where bytes come and go as they are: the descriptor. −1 where the engine has its own way with them.
+    /// The descriptor of a plain one; else −1.
     int plain_ = -1;
 
   private:
@@ -113,23 +115,15 @@ class SocketEngine : public FdWatcher {
 };
 
 inline std::ptrdiff_t SocketEngine::receiveAtOnce(std::span<std::byte> into) noexcept {
-    if (plain_ >= 0) [[likely]] {
-        if (const ssize_t received = ::recv(plain_, into.data(), into.size(), 0); received >= 0) [[likely]]
-            return received;
-        if (errno != EINTR)
-            return -errno;
-    }
-    return receive(into);
+    if (const ssize_t received = ::recv(plain_, into.data(), into.size(), 0); received >= 0) [[likely]]
+        return received;
+    return errno != EINTR ? -errno : receive(into);
 }
 
 inline std::ptrdiff_t SocketEngine::sendAtOnce(std::string_view bytes) noexcept {
-    if (plain_ >= 0) [[likely]] {
-        if (const ssize_t sent = ::send(plain_, bytes.data(), bytes.size(), MSG_NOSIGNAL); sent >= 0) [[likely]]
-            return sent;
-        if (errno != EINTR)
-            return -errno;
-    }
-    return sendPiece(bytes);
+    if (const ssize_t sent = ::send(plain_, bytes.data(), bytes.size(), MSG_NOSIGNAL); sent >= 0) [[likely]]
+        return sent;
+    return errno != EINTR ? -errno : sendPiece(bytes);
 }
 
 } // namespace halyard

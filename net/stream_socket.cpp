@@ -25,7 +25,7 @@ StreamSocket::StreamSocket(Object* parent) : Object(parent) {}
 StreamSocket::~StreamSocket() {
     if (answering_ != nullptr)
         endAnswering();
-    if (engine_ == nullptr || state_ == SocketState::Bound || cause_ != 0)
+    if (engine_ == nullptr || state_ == SocketState::Bound || hindered_.cause != 0)
         return;
     const bool isHeardOut = output_.empty() && !isConnecting() && !hindered_.peerHasEnded && !engine_->closeOverInput();
     if (isHeardOut || !output_.empty())
@@ -63,7 +63,6 @@ void StreamSocket::begin(std::unique_ptr<SocketEngine> engine) {
     output_.clear();
     unreported_ = 0;
     failure_ = {};
-    cause_ = 0;
     const bool paused = hindered_.paused;
     hindered_ = {};
     hindered_.paused = paused;
@@ -75,8 +74,8 @@ void StreamSocket::begin(std::unique_ptr<SocketEngine> engine) {
 }
 
 void StreamSocket::connecting(int result) {
-    cause_ = result == EINPROGRESS ? engine_->observe(readiness::Writable) : result;
-    if (result != EINPROGRESS || cause_ != 0)
+    hindered_.cause = result == EINPROGRESS ? engine_->observe(readiness::Writable) : result;
+    if (result != EINPROGRESS || hindered_.cause != 0)
         engine_->schedule(); // whichever it is, it is told from the loop
     setState(SocketState::Connecting);
 }
@@ -94,23 +93,23 @@ void StreamSocket::orGoOn(const Still& still, Emission emission) {
 }
 
 void StreamSocket::finishConnecting() {
-    if (cause_ == 0)
-        cause_ = engine_->finishConnect();
-    if (cause_ == EINPROGRESS) {
-        cause_ = 0;
+    if (hindered_.cause == 0)
+        hindered_.cause = engine_->finishConnect();
+    if (hindered_.cause == EINPROGRESS) {
+        hindered_.cause = 0;
         return;
     }
     try {
         peerDecided();
-        if (auto next = cause_ == 0 ? engine_->successor() : nullptr)
+        if (auto next = hindered_.cause == 0 ? engine_->successor() : nullptr)
             engine_ = std::move(next);
     } catch (
         const std::bad_alloc&) { // nobody is told by an exception out of the loop: it would be told of nothing more
-        cause_ = ENOMEM;
+        hindered_.cause = ENOMEM;
     }
-    if (cause_ == 0)
-        cause_ = engine_->observe(readiness::Readable);
-    if (const int cause = std::exchange(cause_, 0); cause != 0) {
+    if (hindered_.cause == 0)
+        hindered_.cause = engine_->observe(readiness::Readable);
+    if (const int cause = std::exchange(hindered_.cause, 0); cause != 0) {
         if (const EngineFailure* const known = engine_->failure())
             failConnecting(Failure::What::Proxy, known->error, cause);
         else
@@ -209,7 +208,7 @@ int StreamSocket::releaseDescriptor() {
         if (state_ != SocketState::Connected)
             return refused(Failure::What::NotConnected);
     }
-    if (!output_.empty() || cause_ != 0)
+    if (!output_.empty() || hindered_.cause != 0)
         return refused(Failure::What::Unsent);
     const int descriptor = engine_->release();
     try {
@@ -272,20 +271,20 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
         return;
     }
     if (state_ == SocketState::Closing) {
-        if (cause_ != 0)
-            peerEnded(cause_);
+        if (hindered_.cause != 0)
+            peerEnded(hindered_.cause);
         else if (output_.empty())
             finish(Ending::Gentle);
         else if (ready == readiness::None)
             observe();
     } else if (state_ == SocketState::Connected) {
-        if (hindered_.peerHasEnded && (writeEnded_ || !readFinished_) && cause_ == 0)
+        if (hindered_.peerHasEnded && (writeEnded_ || !readFinished_) && hindered_.cause == 0)
             leave(Ending::Gentle);
-        else if (hindered_.leaving || (!output_.empty() && !hindered_.sendBlocked && cause_ == 0))
+        else if (hindered_.leaving || (!output_.empty() && !hindered_.sendBlocked && hindered_.cause == 0))
             goOn();
-        else if (reads() && ((ready & ~readiness::Writable) != 0 || cause_ != 0))
+        else if (reads() && ((ready & ~readiness::Writable) != 0 || hindered_.cause != 0))
             receive();
-        else if (cause_ != 0 || (ready & readiness::Error) != 0)
+        else if (hindered_.cause != 0 || (ready & readiness::Error) != 0)
             receiveRest();
         else if ((ready & readiness::Urgent) != 0)
             urgentSeen_ = true;
@@ -297,7 +296,7 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
 /// The peer has closed (cause 0), or the connection broke.
 void StreamSocket::peerEnded(int cause) {
     hindered_.peerHasEnded = true;
-    cause_ = 0;
+    hindered_.cause = 0;
     const Still still(*this);
     if (cause == 0 && allowHalfOpen_ && state_ == SocketState::Connected) {
         observe();
@@ -387,7 +386,7 @@ void StreamSocket::finish(Ending how) {
             return;
         if (how == Ending::Reset && unreported_ != 0) {
             outputLost_ = true; // a slot has just written it, and the peer is about to be told to forget it
-            unreported_ = 0;
+            takeUnreported();
         }
     }
     const bool wasConnected = before == SocketState::Connected || before == SocketState::Closing;
@@ -440,7 +439,7 @@ void StreamSocket::observe() {
     if (timeouts() != nullptr && (wanted & ~engine_->interest() & readiness::Readable) != 0)
         timeouts()->start(SocketTimeouts::Reading); // what it did not listen to is not the peer's silence
     if (const int error = engine_->observe(wanted); error != 0) {
-        cause_ = error;
+        hindered_.cause = error;
         engine_->schedule();
     }
 }
@@ -465,7 +464,7 @@ void StreamSocket::enteredThread() {
     if (timeouts() != nullptr)
         timeouts()->joinLoop();
     if (isConnecting())
-        cause_ = cause_ != 0 ? cause_ : engine_->observe(readiness::Writable);
+        hindered_.cause = hindered_.cause != 0 ? hindered_.cause : engine_->observe(readiness::Writable);
     else
         observe();
     engine_->schedule(); // for what was due on the thread that it left
@@ -478,8 +477,10 @@ void StreamSocket::setState(SocketState state) {
         return;
     state_ = state;
     hindered_.unconnected = state != SocketState::Connected;
-    if (state == SocketState::Connected)
+    if (state == SocketState::Connected) {
         failure_ = {};
+        hindered_.special = terms_ != nullptr || !engine_->isPlain();
+    }
     stateChanged(state);
 }
 

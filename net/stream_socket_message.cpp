@@ -11,22 +11,10 @@
 
 namespace halyard {
 
-/// A slot of readyRead that runs on this thread: what it writes to its own socket is an answer, which leaves when it
-/// returns.
-struct StreamSocket::Answering {
-    explicit Answering(StreamSocket& its) noexcept
-        : socket(&its), outer(answering_), depth(its.engine_->dispatchDepth()) {
-        answering_ = this;
-    }
-    Answering(const Answering&) = delete;
-    Answering& operator=(const Answering&) = delete;
-    ~Answering() { answering_ = outer; }
-
-    StreamSocket* socket; ///< null once it has been deleted, or lives on another thread
-    Answering* outer;
-    std::uint32_t
-        depth; ///< of dispatches: what runs inside another one, in a loop or a wait of the slot's, is no answer
-};
+StreamSocket::Answering::Answering(StreamSocket& its) noexcept
+    : socket(&its), outer(answering_), loop(its.engine_->dispatchState()), depth(loop.depth) {
+    answering_ = this;
+}
 
 constinit thread_local StreamSocket::Answering* StreamSocket::answering_ = nullptr;
 
@@ -45,7 +33,7 @@ void StreamSocket::endAnswering() noexcept {
 /// One frame for all of it: those of the functions that it consists of would cost a message 60 instructions.
 [[gnu::flatten]] void StreamSocket::engineReady(std::uint32_t ready) {
     // Nearly always: there is something to read and nothing else to do.
-    if (ready != readiness::Readable || hindered_.any() || unreported_ != 0 || answering_ != nullptr) [[unlikely]] {
+    if (ready != readiness::Readable || hindered_.any() || answering_ != nullptr) [[unlikely]] {
         engineReadyFor(ready);
         return;
     }
@@ -81,17 +69,6 @@ void StreamSocket::tellReadyRead() {
         observe();
 }
 
-std::ptrdiff_t StreamSocket::write(std::string_view data) {
-    // An answer: sendAnswer() follows.
-    const Answering* const here = answering_;
-    if (here != nullptr && here->socket == this && !hindered_.any() && here->depth == engine_->dispatchDepth())
-        [[likely]] {
-        output_.append(data);
-        return static_cast<std::ptrdiff_t>(data.size());
-    }
-    return writeAnywhere(data);
-}
-
 std::ptrdiff_t StreamSocket::writeOwned(std::string& owned) {
     if (owned.size() >= ByteQueue::longString)
         return writeMoved(owned);
@@ -106,14 +83,13 @@ void StreamSocket::engineSlotReturned() noexcept { sendAnswer(); }
 void StreamSocket::sendAnswer() noexcept {
     // Nearly always: one piece, nothing else to do for this connection, and nobody who wants to hear of it.
     const std::string_view bytes = output_.onlyPiece();
-    if (bytes.empty() || hindered_.any() || cause_ != 0 || bytesWritten.connectionCount() != 0) [[unlikely]] {
+    if (bytes.empty() || hindered_.any() || bytesWritten.connectionCount() != 0) [[unlikely]] {
         sendAfterSlot();
         return;
     }
     const std::ptrdiff_t sent = engine_->sendAtOnce(bytes);
     if (sent == static_cast<std::ptrdiff_t>(bytes.size())) [[likely]] {
         output_.sentOnlyPiece();
-        unreported_ = 0;
         ++reports_; // a wait hears of it all the same
         return;
     }

@@ -30,8 +30,8 @@ void StreamSocket::takeIn(std::ptrdiff_t received) {
             tellReadyRead();
         else if (isFull())
             observe();
-    } else if (received == 0 || cause_ != 0) {
-        peerEnded(cause_);
+    } else if (received == 0 || hindered_.cause != 0) {
+        peerEnded(hindered_.cause);
     } else if (received != -EAGAIN) {
         peerEnded(static_cast<int>(-received));
     }
@@ -63,7 +63,7 @@ void StreamSocket::setBypass(std::shared_ptr<Pipe> pipe, StreamSocket* to) {
 /// The connection broke, or seems to have, while nothing is being received: what the kernel still has of it comes
 /// first.
 void StreamSocket::receiveRest() {
-    int cause = cause_ != 0 ? cause_ : engine_->takeError();
+    int cause = hindered_.cause != 0 ? hindered_.cause : engine_->takeError();
     const std::size_t before = input_.size();
     std::ptrdiff_t received = 0;
     do {
@@ -80,7 +80,7 @@ void StreamSocket::receiveRest() {
                 tellReadyRead();
         } catch (...) {
             if (still && state_ == SocketState::Connected) {
-                cause_ = cause; // the kernel tells it once
+                hindered_.cause = cause; // the kernel tells it once
                 observe();
                 engine_->schedule();
             }

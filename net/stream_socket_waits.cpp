@@ -23,7 +23,7 @@ std::optional<Clock::time_point> deadlineIn(int msec) {
 
 /// What the loop would do in its next turn without any readiness.
 bool StreamSocket::hasDueWork() const noexcept {
-    return cause_ != 0 || unreported_ != 0 || tellFull_ || hasDrained() ||
+    return hindered_.cause != 0 || unreported_ != 0 || tellFull_ || hasDrained() ||
            (state_ == SocketState::Closing && output_.empty()) ||
            (state_ == SocketState::Connected && writeEnded_ && hindered_.peerHasEnded);
 }
@@ -99,7 +99,7 @@ bool StreamSocket::waitForBytesWritten(int msec) {
             return true;
         if (isConnecting())
             return output_.empty() ? std::optional(false) : std::nullopt;
-        return output_.empty() && unreported_ == 0 && cause_ == 0 ? std::optional(false) : std::nullopt;
+        return output_.empty() && unreported_ == 0 && hindered_.cause == 0 ? std::optional(false) : std::nullopt;
     });
 }
 

@@ -33,7 +33,7 @@ bool StreamSocket::mayWriteAfterAll(std::string_view call) {
 }
 
 bool StreamSocket::mayTransmit() const noexcept {
-    return (state_ == SocketState::Connected || state_ == SocketState::Closing) && cause_ == 0;
+    return (state_ == SocketState::Connected || state_ == SocketState::Closing) && hindered_.cause == 0;
 }
 
 /// A write that does not answer, in a slot of readyRead, what has just been read.
@@ -56,13 +56,13 @@ std::ptrdiff_t StreamSocket::writeThrough(std::string_view data) {
     const std::ptrdiff_t sent = engine_->sendPiece(data);
     engine_->schedule(); // bytesWritten, or the end of the connection
     if (sent == size) {
-        unreported_ += data.size();
+        willReport(data.size());
     } else if (sent < 0 && sent != -EAGAIN) {
-        cause_ = static_cast<int>(-sent); // what the peer sent before it broke the connection is told first
+        hindered_.cause = static_cast<int>(-sent); // what the peer sent before it broke the connection is told first
         outputLost_ = true;
     } else {
         const auto taken = static_cast<std::size_t>(std::max<std::ptrdiff_t>(sent, 0));
-        unreported_ += taken;
+        willReport(taken);
         output_.append(data.substr(taken));
         setSendBlocked(true);
         outputGrew();
@@ -150,7 +150,8 @@ void StreamSocket::shutdownWrite() {
 
 /// Tells the peer of the end of what was written, once all of that has gone.
 void StreamSocket::endWriting() noexcept {
-    if (!hindered_.writeEnds || writeEnded_ || !output_.empty() || state_ != SocketState::Connected || cause_ != 0)
+    if (!hindered_.writeEnds || writeEnded_ || !output_.empty() || state_ != SocketState::Connected ||
+        hindered_.cause != 0)
         return;
     writeEnded_ = true;
     engine_->shutdownSend();
@@ -178,9 +179,10 @@ void StreamSocket::transmitQueued() noexcept {
 
 /// So many bytes went; then it was `error` that ended it.
 void StreamSocket::transmitted(std::size_t sent, int error) noexcept {
-    unreported_ += sent;
+    willReport(sent);
     if (error != 0 && error != EAGAIN) {
-        cause_ = error; // what the peer sent before it broke the connection is still to be read: that comes first
+        hindered_.cause =
+            error; // what the peer sent before it broke the connection is still to be read: that comes first
         discardOutput();
     }
     if (sent != 0 && timeouts() != nullptr)
@@ -199,7 +201,7 @@ void StreamSocket::setSendBlocked(bool blocked) noexcept {
 }
 
 void StreamSocket::sendAfterSlot() noexcept {
-    if (cause_ != 0 && engine_ != nullptr)
+    if (hindered_.cause != 0 && engine_ != nullptr)
         engine_->schedule(); // what has just been read came before it; there may be more, and then it is told
     if (output_.empty() || hindered_.sendBlocked || engine_ == nullptr || !mayTransmit())
         return;
@@ -211,23 +213,23 @@ void StreamSocket::sendAfterSlot() noexcept {
 void StreamSocket::tellOfTransmission() noexcept {
     // Whoever wants to hear of it has connected by now: without that, a message costs no turn of its own.
     if (unreported_ != 0 && bytesWritten.connectionCount() == 0) {
-        unreported_ = 0;
+        takeUnreported();
         ++reports_; // a wait hears of it all the same
     }
-    if (unreported_ != 0 || cause_ != 0 || (hindered_.leaving && output_.empty()) || hasDrained())
+    if (unreported_ != 0 || hindered_.cause != 0 || (hindered_.leaving && output_.empty()) || hasDrained())
         engine_->schedule();
 }
 
 void StreamSocket::reportWritten() {
     ++reports_;
-    bytesWritten(static_cast<std::int64_t>(std::exchange(unreported_, 0)));
+    bytesWritten(static_cast<std::int64_t>(takeUnreported()));
 }
 
 bool StreamSocket::flush() {
     if (engine_ == nullptr || !mayTransmit())
         return false;
     transmitQueued();
-    if (cause_ != 0 || (hindered_.leaving && output_.empty()))
+    if (hindered_.cause != 0 || (hindered_.leaving && output_.empty()))
         engine_->schedule();
     if (unreported_ == 0)
         return false;

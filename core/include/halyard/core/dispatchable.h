@@ -12,6 +12,7 @@ class Dispatcher;
 /// What of a loop stands within reach of those that it calls: they look at it with every message.
 struct DispatchState {
     alignas(detail::lineSize) std::uint32_t depth = 0; ///< slots, tasks and timers on the stack
+    bool isAwaited = false;                            ///< somebody waits for the running one to return
 };
 
 /// Something that a loop calls, and the step between readiness and objects: what gathers readiness only schedules;
@@ -37,9 +38,9 @@ class HALYARD_API Dispatchable {
     void scheduleSlotReturned();
 
     /// True while a slot, task or timer of the thread runs on behalf of its loop or of a blocking wait.
-    bool inDispatch() const noexcept { return dispatchDepth() != 0; }
-    /// How many of them: one that runs inside another one, in a loop or a wait of that one's own, counts too.
-    std::uint32_t dispatchDepth() const noexcept { return state_->depth; }
+    bool inDispatch() const noexcept { return state_->depth != 0; }
+    /// How many of them there are: one that runs inside another one, in a loop or a wait of that one's own, counts too.
+    const DispatchState& dispatchState() const noexcept { return *state_; }
 
     /// The two halves of a move to another thread: leaveLoop() on the one that it leaves, which takes it off all
     /// lists, then joinLoop() on the one that it has come to, which schedules what was scheduled. Nothing else is

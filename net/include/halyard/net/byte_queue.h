@@ -3,6 +3,7 @@
 #include <halyard/signals/export.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <string>
@@ -41,14 +42,11 @@ class HALYARD_API ByteQueue {
     /// The same where all of them stand together.
     void clearOnlyPiece() noexcept {
         Pool& pool = pool_;
-        const bool isKept = head_->capacity == wholeSegment && pool.spent != nullptr;
-        if (isKept && pool.first == nullptr) [[likely]]
-            pool.first = head_;
-        else if (isKept && pool.second == nullptr) [[likely]]
-            pool.second = head_;
+        if (pool.count < pool.room && head_->capacity == wholeSegment) [[likely]]
+            pool.segments[pool.count++] = head_;
         else
-            give(head_);
-        head_ = tail_ = nullptr;
+            destroy(head_);
+        head_ = nullptr;
         size_ = 0;
     }
 
@@ -56,8 +54,8 @@ class HALYARD_API ByteQueue {
     void append(std::string_view bytes) {
         if (bytes.empty())
             return;
-        Segment& tail = tail_ != nullptr ? *tail_ : newTail(take());
-        if (tail.room() >= bytes.size())
+        Segment& tail = head_ != nullptr ? *tail_ : newTail(take());
+        if (tail.fits(bytes.size()))
             tail.add(bytes);
         else
             appendPieces(bytes);
@@ -69,7 +67,7 @@ class HALYARD_API ByteQueue {
     /// Room to write at the end, as much as a receive call should be offered. commit() says how much was used, and
     /// must follow.
     std::span<std::byte> reserve() {
-        if (tail_ != nullptr) [[unlikely]]
+        if (head_ != nullptr) [[unlikely]]
             return reserveBehind();
         Segment& tail = newTail(take());
         return {reinterpret_cast<std::byte*>(tail.data), wholeSegment};
@@ -93,7 +91,7 @@ class HALYARD_API ByteQueue {
         return head_->size() != 0 ? head_->bytes() : frontBehindEmpty();
     }
     /// All bytes stand together at the front.
-    bool isOnePiece() const noexcept { return head_ == tail_; }
+    bool isOnePiece() const noexcept { return head_ == nullptr || head_ == tail_; }
     /// All of them, where they do; else nothing.
     std::string_view onlyPiece() const noexcept {
         return head_ != nullptr && head_ == tail_ ? std::string_view(head_->data + head_->begin, size_)
@@ -133,7 +131,7 @@ class HALYARD_API ByteQueue {
 
     /// Gives the memory back that a short rest does not need.
     void shrink() {
-        if (tail_ != nullptr)
+        if (head_ != nullptr)
             shrinkRest();
     }
 
@@ -149,6 +147,9 @@ class HALYARD_API ByteQueue {
 
         std::size_t size() const noexcept { return end - begin; }
         std::size_t room() const noexcept { return capacity > end ? capacity - end : 0; }
+        bool fits(std::size_t more) const noexcept {
+            return static_cast<std::ptrdiff_t>(capacity - end) >= static_cast<std::ptrdiff_t>(more);
+        }
         std::string_view bytes() const noexcept { return {data + begin, size()}; }
         void add(std::string_view more) noexcept {
             std::memcpy(data + end, more.data(), more.size());
@@ -156,14 +157,15 @@ class HALYARD_API ByteQueue {
         }
     };
 
-    /// The whole segments that a thread has free, the last used first: the one that is still in the cache. Trivial, and
-    /// reached without a call: a message takes two segments and gives them back, which these two places make cheap.
+    /// The whole segments that a thread has free, the last used on top: the one that is still in the cache. Trivial,
+    /// and reached without a call: a message takes two segments and gives them back.
     struct Pool {
-        Segment* first;
-        Segment* second;
-        Segment* others;
-        std::size_t room;   ///< for so many more others
-        std::string* spent; ///< whose memory the next string may have; null before the first segment, and at the end
+        static constexpr std::uint32_t most = 8;
+
+        std::uint32_t count;
+        std::uint32_t room; ///< for so many; none before the first segment, and when the thread ends
+        Segment* segments[most];
+        std::string* spent; ///< whose memory the next string may have; null where there is no room
     };
 #ifdef __ELF__
     [[gnu::tls_model("initial-exec")]]
@@ -178,17 +180,12 @@ class HALYARD_API ByteQueue {
     static void destroy(Segment* segment) noexcept;
     static Segment* take() {
         Pool& pool = pool_;
-        Segment* segment = pool.first;
-        if (segment != nullptr) [[likely]]
-            pool.first = nullptr;
-        else if (pool.second != nullptr) [[likely]]
-            segment = std::exchange(pool.second, nullptr);
-        else
-            return takeOther();
+        if (pool.count == 0) [[unlikely]]
+            return create(wholeSegment);
+        Segment* const segment = pool.segments[--pool.count];
         segment->begin = segment->end = 0;
         return segment;
     }
-    static Segment* takeOther();
     static void give(Segment* segment) noexcept;
 
     void freeAll() noexcept;
@@ -201,14 +198,14 @@ class HALYARD_API ByteQueue {
     void shrinkRest();
     static bool standsAt(const Segment& segment, std::size_t at, std::string_view text) noexcept;
     Segment& newTail(Segment* segment) noexcept {
-        (tail_ == nullptr ? head_ : tail_->next) = segment;
+        (head_ == nullptr ? head_ : tail_->next) = segment;
         tail_ = segment;
         return *segment;
     }
 
     Segment* head_ = nullptr;
-    Segment* tail_ = nullptr;
     std::size_t size_ = 0;
+    Segment* tail_ = nullptr; ///< where there is a head
 };
 
 } // namespace halyard

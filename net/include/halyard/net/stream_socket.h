@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halyard/core/clock.h>
+#include <halyard/core/dispatchable.h>
 #include <halyard/core/object.h>
 #include <halyard/net/byte_queue.h>
 #include <halyard/net/engine_client.h>
@@ -18,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 struct sockaddr;
 
@@ -126,7 +128,12 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// Queues or sends all of `data`, which is copied where it has to wait. Its size, or −1 with error Operation where
     /// the socket is not connected, or SocketResource where the write buffer has reached its limit. Bytes written while
     /// connecting are sent once connected.
-    std::ptrdiff_t write(std::string_view data);
+    std::ptrdiff_t write(std::string_view data) {
+        if (!isAnswer()) [[unlikely]]
+            return writeAnywhere(data);
+        output_.append(data);
+        return static_cast<std::ptrdiff_t>(data.size());
+    }
     /// As above, and takes the string's memory, unless it is refused: that of a long one with the bytes, which are not
     /// copied then; that of a short one for the next string that is read on this thread.
     template <std::same_as<std::string> S>
@@ -280,14 +287,17 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     /// What a message may meet on its way; nearly always nothing, which one look tells.
     struct Hindrances {
-        bool unconnected = true;
-        bool suspended = false; ///< a pending connection: nobody could hear its readyRead yet
-        bool paused = false;    ///< by the user
-        bool peerHasEnded = false;
-        bool special = false;     ///< there are Terms
-        bool leaving = false;     ///< ends when the output is empty
-        bool sendBlocked = false; ///< the kernel took less than it was offered
-        bool writeEnds = false;   ///< shutdownWrite() was called
+        std::uint32_t unconnected : 1 = 1;
+        std::uint32_t suspended : 1 = 0; ///< a pending connection: nobody could hear its readyRead yet
+        std::uint32_t paused : 1 = 0;    ///< by the user
+        std::uint32_t peerHasEnded : 1 = 0;
+        std::uint32_t special : 1 = 0;     ///< there are Terms, or the engine is not plain
+        std::uint32_t leaving : 1 = 0;     ///< ends when the output is empty
+        std::uint32_t sendBlocked : 1 = 0; ///< the kernel took less than it was offered
+        std::uint32_t writeEnds : 1 = 0;   ///< shutdownWrite() was called
+        std::uint32_t unreported : 1 = 0;  ///< there are bytes that bytesWritten has not told of
+        std::uint32_t none : 23 = 0;
+        int cause = 0; ///< why connecting or sending failed, until the loop tells of it
 
         bool any() const noexcept { return std::bit_cast<std::uint64_t>(*this) != 0; }
     };
@@ -322,7 +332,24 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     std::ptrdiff_t receiveHere();
     std::ptrdiff_t receivePast();
     void receiveRest();
-    struct Answering;
+    /// A slot of readyRead that runs on this thread: what it writes to its own socket is an answer, which leaves when
+    /// it returns. What runs inside another dispatch, in a loop or a wait of the slot's, is none.
+    struct Answering {
+        explicit Answering(StreamSocket& its) noexcept;
+        Answering(const Answering&) = delete;
+        Answering& operator=(const Answering&) = delete;
+        ~Answering() { answering_ = outer; }
+
+        StreamSocket* socket; ///< null once it has been deleted, or lives on another thread
+        Answering* outer;
+        const DispatchState& loop;
+        std::uint32_t depth; ///< of the loop when the slot was called
+    };
+    /// Whether a write is an answer that nothing hinders. Nearly all are: such a write is inline to the end.
+    bool isAnswer() const noexcept {
+        const Answering* const here = answering_;
+        return here != nullptr && here->socket == this && !hindered_.any() && here->depth == here->loop.depth;
+    }
     void tellReadyRead();
     bool isInReadyRead() const noexcept { return answering_ != nullptr && findAnswering() != nullptr; }
     Answering* findAnswering() const noexcept;
@@ -350,6 +377,14 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool mayTransmit() const noexcept;
     void transmitQueued() noexcept;
     void transmitted(std::size_t sent, int error) noexcept;
+    void willReport(std::size_t sent) noexcept {
+        unreported_ += sent;
+        hindered_.unreported = unreported_ != 0;
+    }
+    std::size_t takeUnreported() noexcept {
+        hindered_.unreported = 0;
+        return std::exchange(unreported_, 0);
+    }
     void sendAnswer() noexcept;
     void sendAfterSlot() noexcept;
     void tellOfTransmission() noexcept;
@@ -403,7 +438,6 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     WriteQueue output_;
     std::size_t unreported_ = 0; ///< bytes that went to the kernel and bytesWritten has not told of
     Failure failure_;
-    int cause_ = 0;                ///< why connecting or sending failed, until the loop tells of it
     std::uint32_t connection_ = 0; ///< counts the connections that this socket has been about
     std::uint32_t receptions_ = 0; ///< counts what waits wait for
     std::uint32_t reports_ = 0;
