@@ -80,8 +80,7 @@ check_hardening() {
     tests/hardening/run "$strict_gcc"
 }
 
-# What the address sanitizer does not see: memory that is read before anything was written to it. The tests that start
-# programs have valgrind look at these too, but for the proxies and shells among them.
+# What the address sanitizer does not see: memory that is read before anything was written to it.
 check_valgrind() {
     configure_strict_gcc
     build "$strict_gcc"
