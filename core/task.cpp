@@ -65,7 +65,12 @@ bool TaskBase::begin(Object* context, bool keep) {
         promise_ = nullptr;
         promise.owner_ = nullptr;
     }
-    running->setParent(context); // whose childEvent() may do anything
+    try {
+        running->setParent(context); // whose childEvent() may do anything
+    } catch (...) {
+        delete self.get();
+        throw;
+    }
     if (!self)
         return true;
     if (running->parent() != context) {
