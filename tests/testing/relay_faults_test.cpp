@@ -23,8 +23,10 @@ TEST_CASE("whatever call of a relay fails: it is repeated, done without or told,
     {
         const Faults counter;
         converseByRelay(message).check(message);
+#ifndef __SANITIZE_THREAD__ // with which the far ends are so slow that the relay never sees much at a time
         CHECK(counter.calls(Call::Pipe2) == 1);
         CHECK(counter.calls(Call::Splice) > 4);
+#endif
     }
     std::uint64_t faults = 0;
     for (const Call call :
