@@ -43,14 +43,10 @@ void ByteQueue::destroy(Segment* segment) noexcept {
     ::operator delete(segment);
 }
 
-void ByteQueue::give(Segment* segment) noexcept {
-    Pool& pool = pool_;
-    if (pool.count == pool.room || segment->capacity != wholeSegment) {
-        destroy(segment);
-        return;
-    }
-    segment->next = nullptr;
-    pool.segments[pool.count++] = segment;
+void ByteQueue::giveFirst(Segment*& head) noexcept {
+    Segment* const first = std::exchange(head, head->next);
+    first->next = nullptr;
+    give(first);
 }
 
 ByteQueue::ByteQueue(ByteQueue&& other) noexcept
@@ -71,7 +67,7 @@ void ByteQueue::freeAll() noexcept {
     head_ = nullptr;
     size_ = 0;
     while (each != last)
-        give(std::exchange(each, each->next));
+        giveFirst(each);
     give(last);
 }
 
@@ -128,7 +124,7 @@ std::size_t ByteQueue::skipPart(std::size_t bytes) noexcept {
         head_->begin += part;
         left -= part;
         if (head_->size() == 0)
-            give(std::exchange(head_, head_->next)); // something is left, so there is a next one
+            giveFirst(head_); // something is left, so there is a next one
     }
     return bytes;
 }

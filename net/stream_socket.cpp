@@ -103,9 +103,8 @@ void StreamSocket::finishConnecting() {
         peerDecided();
         if (auto next = hindered_.cause == 0 ? engine_->successor() : nullptr)
             engine_ = std::move(next);
-    } catch (
-        const std::bad_alloc&) { // nobody is told by an exception out of the loop: it would be told of nothing more
-        hindered_.cause = ENOMEM;
+    } catch (const std::bad_alloc&) {
+        hindered_.cause = ENOMEM; // an exception out of the loop would be told to nobody, and nothing more after it
     }
     if (hindered_.cause == 0)
         hindered_.cause = engine_->observe(readiness::Readable);

@@ -181,8 +181,8 @@ void StreamSocket::transmitQueued() noexcept {
 void StreamSocket::transmitted(std::size_t sent, int error) noexcept {
     willReport(sent);
     if (error != 0 && error != EAGAIN) {
-        hindered_.cause =
-            error; // what the peer sent before it broke the connection is still to be read: that comes first
+        // What the peer sent before it broke the connection is still to be read: that comes first.
+        hindered_.cause = error;
         discardOutput();
     }
     if (sent != 0 && timeouts() != nullptr)

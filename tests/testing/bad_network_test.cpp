@@ -36,9 +36,9 @@ void drop(std::uint16_t port) {
 }
 void dropNothing() { administer("nft flush chain inet t in"); }
 
-/// Whether it went well; where it may not be tried that is said.
-void checkInChild(int (*work)()) {
-    const int ending = inChild(work);
+/// Whether it went well behind a firewall; where it may not be tried that is said.
+void checkBehindFirewall(int (*work)()) {
+    const int ending = inChild([work] { return haveFirewall() ? work() : skipped; });
     if (ending == skipped)
         MESSAGE("skipped: this process may have no network of its own, or there is no nft");
     else
@@ -48,9 +48,7 @@ void checkInChild(int (*work)()) {
 } // namespace
 
 TEST_CASE("a host that answers nothing: connecting ends when its time is over, and connects when it answers again") {
-    checkInChild([] {
-        if (!haveFirewall())
-            return skipped;
+    checkBehindFirewall([] {
         ManualClock clock;
         TcpServer server;
         server.listen(HostAddress::LocalHost);
@@ -73,9 +71,7 @@ TEST_CASE("a host that answers nothing: connecting ends when its time is over, a
 }
 
 TEST_CASE("a peer that vanishes: reading and writing end when their time is over, and others are served meanwhile") {
-    checkInChild([] {
-        if (!haveFirewall())
-            return skipped;
+    checkBehindFirewall([] {
         ManualClock clock;
         TcpServer server;
         server.listen(HostAddress::LocalHost);
@@ -110,9 +106,7 @@ TEST_CASE("a peer that vanishes: reading and writing end when their time is over
 }
 
 TEST_CASE("what is lost on its way is sent again: every byte arrives once when the network is there again") {
-    checkInChild([] {
-        if (!haveFirewall())
-            return skipped;
+    checkBehindFirewall([] {
         const std::string message = pattern(1'000'000);
         Outcome outcome;
         Echo echo(outcome);

@@ -41,11 +41,7 @@ class HALYARD_API ByteQueue {
     }
     /// The same where all of them stand together.
     void clearOnlyPiece() noexcept {
-        Pool& pool = pool_;
-        if (pool.count < pool.room && head_->capacity == wholeSegment) [[likely]]
-            pool.segments[pool.count++] = head_;
-        else
-            destroy(head_);
+        give(head_);
         head_ = nullptr;
         size_ = 0;
     }
@@ -186,7 +182,15 @@ class HALYARD_API ByteQueue {
         segment->begin = segment->end = 0;
         return segment;
     }
-    static void give(Segment* segment) noexcept;
+    /// One that stands alone.
+    static void give(Segment* segment) noexcept {
+        Pool& pool = pool_;
+        if (pool.count < pool.room && segment->capacity == wholeSegment) [[likely]]
+            pool.segments[pool.count++] = segment;
+        else
+            destroy(segment);
+    }
+    static void giveFirst(Segment*& head) noexcept; ///< Of several: then the next one is the head.
 
     void freeAll() noexcept;
     std::span<std::byte> reserveBehind();
