@@ -99,6 +99,8 @@ bool Emission::isCalledElsewhere() const noexcept {
 }
 
 const Way* Emission::wayFor(const Link& link) noexcept {
+    if (link.has(Ended))
+        return link.ops().ended; // for which nobody need stop
     const Exclusive right = everything();
     std::uint32_t flags = link.state.flags() & ~std::uint32_t{Remote};
     // The receiver of one that has ended may be gone.
@@ -118,8 +120,13 @@ void Running::leaveTidy(Affinity& thread) noexcept {
     thread.emissions = outer;
     if (right.isEverybodys())
         its.set(WalkedElsewhere, isWalkedElsewhere(what(), guard()));
-    if (!its.has(Untidy) || isWalked(what(), its, right))
+    if (!its.has(Untidy))
         return;
+    if (isWalked(what(), its, right)) {
+        if (single == nullptr)
+            list().freeOutdated(right, graves);
+        return;
+    }
     its.set(Untidy, false);
     if (single == nullptr)
         list().tidy(right, graves);
@@ -130,10 +137,9 @@ void Running::leaveTidy(Affinity& thread) noexcept {
 void Running::leaveInnermost() noexcept { currentAffinity->emissions->leaveTidy(*currentAffinity); }
 
 bool Running::isWalked(const void* target, const LinkState& state, const Exclusive& right) noexcept {
-    if (!right.isEverybodys())
-        return state.has(WalkedElsewhere) || walks(right.thread(), target);
-    bool found = false;
-    StoppedWorld::forEach([&](const Affinity& thread) { found = found || walks(thread, target); });
+    bool found = !right.isEverybodys() && state.has(WalkedElsewhere);
+    if (!found)
+        forEachWalk(target, right, [&found](const Running&) { found = true; });
     return found;
 }
 

@@ -16,11 +16,6 @@ namespace halyard::detail {
 
 namespace {
 
-constexpr std::uint32_t fewOnHeap = 3;
-
-/// 32, 64, 128 ...: those that a Pooled has at hand.
-constexpr std::size_t bytesOf(std::uint32_t capacity) { return sizeof(LinkList::Array) + capacity * sizeof(Link*); }
-
 MisuseHandler misuseHandler = [](const char* sentence) { std::fprintf(stderr, "halyard: %s\n", sentence); };
 
 } // namespace
@@ -227,98 +222,6 @@ std::size_t LinkRing::endFrom(const Tracked& sender, Link* first, const Exclusiv
         }
     }
     return ended;
-}
-
-LinkList& LinkList::allocate() {
-    LinkList& list = ListCells::take();
-    list.size = list.ended = 0;
-    list.relays = nullptr;
-    list.capacity = few;
-    list.links = list.own;
-    return list;
-}
-
-void LinkList::release() noexcept {
-    state.begin(Affinity::noId);
-    freeAll(array(), capacity);
-    ListCells::giveBack(*this);
-}
-
-void LinkList::makeRoom(bool isWalked) {
-    if (size < capacity)
-        return;
-    const std::uint32_t wider = links == own ? fewOnHeap : 2 * capacity + 1;
-    // cppcheck-suppress legacyUninitvar ; it loses sight of the placement
-    auto* const wide = ::new (Pooled::operator new(bytesOf(wider))) Array{array()};
-    std::copy_n(links, size, wide->links());
-    if (isWalked)
-        set(Untidy);
-    else
-        freeAll(std::exchange(wide->outgrown, nullptr), capacity);
-    links = wide->links();
-    capacity = wider;
-}
-
-void LinkList::freeAll(Array* newest, std::uint32_t capacity) noexcept {
-    for (; newest != nullptr; capacity = (capacity - 1) / 2)
-        Pooled::operator delete(std::exchange(newest, newest->outgrown), bytesOf(capacity));
-}
-
-void LinkList::append(Link& link) noexcept {
-    link.holder.store(reinterpret_cast<std::uintptr_t>(this) | Link::inList, std::memory_order_relaxed);
-    links[size++] = &link;
-}
-
-void LinkList::lose(Link& link, const Exclusive& right, Graves& graves) noexcept {
-    ++ended;
-    set(Untidy);
-    if (Running::isWalked(this, state, right))
-        return;
-    // Squeezing only when half of it is dead makes a disconnect cost a constant, and keeps the order. The functor
-    // goes at once all the same.
-    if (ended * 2 > size)
-        tidy(right, graves);
-    else if (links[size - 1] == &link)
-        forget(link, right, graves);
-    else
-        link.releaseIfUnused(right, graves);
-}
-
-void LinkList::forget(Link& last, const Exclusive& right, Graves& graves) noexcept {
-    const auto drop = [&](Link& link) {
-        --size;
-        --ended;
-        link.holder.store(0, std::memory_order_relaxed);
-        link.state.guardBy(state.guard());
-        link.releaseIfUnused(right, graves);
-    };
-    drop(last);
-    while (size != 0 && links[size - 1]->has(Ended))
-        drop(*links[size - 1]);
-}
-
-void LinkList::tidy(const Exclusive& right, Graves& graves) noexcept {
-    std::uint32_t kept = 0;
-    for (std::uint32_t i = 0; i != size; ++i) {
-        Link& each = *links[i];
-        if (each.has(Ended)) {
-            each.holder.store(0, std::memory_order_relaxed);
-            each.state.guardBy(state.guard());
-            each.releaseIfUnused(right, graves);
-        } else {
-            links[kept++] = &each;
-        }
-    }
-    size = kept;
-    ended = 0;
-    set(Untidy, false);
-    if (Array* const its = array())
-        freeAll(std::exchange(its->outgrown, nullptr), (capacity - 1) / 2);
-    if (signal == nullptr || (size == 0 && relays == nullptr)) {
-        if (signal != nullptr)
-            signal->word_.store(reinterpret_cast<std::uintptr_t>(owner), std::memory_order_release);
-        release();
-    }
 }
 
 } // namespace halyard::detail

@@ -262,9 +262,7 @@ void SignalBase::endAll() noexcept {
     }
     LinkRing::endAll(all.relays, right, graves);
     all.signal = nullptr;
-    all.set(detail::Untidy);
-    if (!detail::Running::isWalked(&all, all.state, right))
-        all.tidy(right, graves);
+    all.settle(right, graves);
 }
 
 template <class Matches>
@@ -293,9 +291,7 @@ std::size_t SignalBase::endWhere(Matches matches) noexcept {
     }
     if (count == 0)
         return 0;
-    all.set(detail::Untidy);
-    if (!detail::Running::isWalked(&all, all.state, right))
-        all.tidy(right, graves);
+    all.settle(right, graves);
     return count;
 }
 

@@ -832,3 +832,40 @@ TEST_CASE("connecting and disconnecting at random places for long keeps list and
             REQUIRE(called[k] == expected[k].first);
     }
 }
+
+TEST_CASE("when most connections end under a walk, it and those within it call the others, each once and in order") {
+    constexpr int connections = 64;
+    constexpr int kept = 10;
+    Signal<int> changed;
+    std::vector<Connection> all;
+    std::vector<int> outer;
+    std::vector<int> inner;
+    const auto token = std::make_shared<int>();
+    for (int i = 0; i != connections; ++i) {
+        all.push_back(changed.connect([&, token, i](int depth) {
+            (depth == 0 ? outer : inner).push_back(i);
+            if (depth != 0 || i != connections / 2)
+                return;
+            for (int each = 0; each != connections; ++each)
+                if (each % kept != 0)
+                    all[static_cast<std::size_t>(each)].disconnect();
+            changed(1);
+            changed.connect([&](int within) { inner.push_back(within == 0 ? -1 : connections); });
+            changed(1);
+        }));
+    }
+    changed(0);
+    std::vector<int> expected;
+    for (int i = 0; i != connections; ++i)
+        if (i <= connections / 2 || i % kept == 0)
+            expected.push_back(i);
+    CHECK(outer == expected);
+    expected.clear();
+    for (int round = 0; round != 2; ++round)
+        for (int i = 0; i < connections; i += kept)
+            expected.push_back(i);
+    expected.push_back(connections);
+    CHECK(inner == expected);
+    CHECK(token.use_count() == 1 + (connections + kept - 1) / kept);
+    CHECK(changed.connectionCount() == 1 + (connections + kept - 1) / kept);
+}

@@ -499,6 +499,63 @@ TEST_CASE("a slot that runs while another thread disconnects it ends with its fu
     CHECK(sender.changed.connectionCount() == 0);
 }
 
+TEST_CASE("connections that come and go do not pile up while one emission or another always runs") {
+    constexpr int rounds = 300;
+    constexpr int connections = 8; // of each round
+    constexpr int most = 6 * connections;
+    std::array<Worker, 2> workers;
+    Sender sender;
+    std::atomic<int> begun = 0;
+    std::atomic<int> mayEnd = 0;
+    std::atomic<int> ended = 0;
+    const auto awaitValue = [](const std::atomic<int>& what, int least) {
+        for (int now = what; now < least; now = what)
+            what.wait(now);
+    };
+    const auto begin = [&](int number) {
+        struct Emit final : Runnable {
+            Emit(Sender& from, int what) : sender(from), argument(what) {}
+            void run() override { sender.changed(argument); }
+            Sender& sender;
+            int argument;
+        };
+        workers[static_cast<std::size_t>(number % 2)].post(std::make_unique<Emit>(sender, number));
+        awaitValue(begun, number);
+    };
+    sender.changed.connect([&](int number) {
+        begun = number;
+        begun.notify_all();
+        awaitValue(mayEnd, number);
+    });
+    int heard = 0;
+    sender.changed.connect([&](int) {
+        ++heard; // one emission after the other comes here
+        ended = heard;
+        ended.notify_all();
+    });
+    const auto token = std::make_shared<int>();
+    begin(1);
+    for (int round = 1; round <= rounds; ++round) {
+        std::vector<Connection> mine;
+        for (int i = 0; i != connections; ++i)
+            mine.push_back(sender.changed.connect([token](int) {}));
+        for (Connection& each : mine)
+            CHECK(each.disconnect());
+        begin(round + 1);
+        mayEnd = round;
+        mayEnd.notify_all();
+        awaitValue(ended, round);
+        CHECK(token.use_count() <= most);
+    }
+    mayEnd = rounds + 1;
+    mayEnd.notify_all();
+    awaitValue(ended, rounds + 1);
+    for (Worker& each : workers)
+        each.call([] {});
+    CHECK(token.use_count() == 1);
+    CHECK(sender.changed.connectionCount() == 2);
+}
+
 TEST_CASE("a thread that has ended leaves its number to a later one, once nothing lives there any more") {
     std::unique_ptr<Sender> left;
     const auto numberOfThread = [&left](bool leaves) {

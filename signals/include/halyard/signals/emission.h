@@ -20,6 +20,7 @@ struct HALYARD_API Running {
     Running* outer;
     std::uintptr_t target; ///< the Link or the LinkList that is walked
     Link* ofList;          ///< the one of the list that is called
+    bool isAwaited;        ///< of the list: it may be at what is outdated there
 
     const void* what() const noexcept { return reinterpret_cast<const void*>(target & ~kindMask); }
     Link* link() const noexcept {
@@ -47,11 +48,27 @@ struct HALYARD_API Running {
     static bool isOf(const Tracked& owner) noexcept; ///< Whether an emission of a signal of it runs on this thread.
     /// An owner has gone: nobody asks for it any more.
     static void forgetOwner(const Tracked& owner) noexcept;
-    /// Whether somebody walks the Link or LinkList, as far as the right of the asker reaches.
+    /// Calls `see` with each that walks the Link or LinkList, as far as the right of the asker reaches.
+    template <class See>
+    static void forEachWalk(const void* target, const Exclusive& right, See see);
+    /// Whether there is one.
     static bool isWalked(const void* target, const LinkState& state, const Exclusive& right) noexcept;
     /// The same, by another thread than `guard`. The world has stopped.
     static bool isWalkedElsewhere(const void* target, std::uint32_t guard) noexcept;
 };
+
+template <class See>
+void Running::forEachWalk(const void* target, const Exclusive& right, See see) {
+    const auto ofThread = [&](const Affinity& thread) {
+        for (Running* each = thread.emissions; each != nullptr; each = each->outer)
+            if (each->what() == target)
+                see(*each);
+    };
+    if (right.isEverybodys())
+        StoppedWorld::forEach(ofThread);
+    else
+        ofThread(right.thread());
+}
 
 /// An emission to the one Link of a signal that this thread guards: what nearly all are, and so inline to the last
 /// instruction. A call and its end cost 60 of them less than by way of Emission.

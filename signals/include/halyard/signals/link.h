@@ -19,7 +19,7 @@
 ///
 ///  - a Link that ends is called in a way that does nothing, so that a walk that comes to it passes over it;
 ///  - no Link is freed and no array is moved while a walk is on it (an Emission stands for it): the end of the walk
-///    tidies up;
+///    tidies up, and where walks of several threads overlap without end, those that were under way are waited for;
 ///  - a slot's functor is destroyed last, when nothing of the signal is touched any more, because its destructor
 ///    may do anything too.
 ///
@@ -252,9 +252,10 @@ class HALYARD_API CallsOver final : public Runnable {
 struct alignas(64) LinkList {
     static constexpr std::uint32_t few = 2;
 
+    struct Outdated;
     /// What is too many for the list itself.
     struct Array {
-        Array* outgrown; ///< by this one, while a walk may still be on it
+        Outdated* outdated; ///< the latest first
         Link** links() noexcept { return reinterpret_cast<Link**>(this + 1); }
     };
 
@@ -280,12 +281,20 @@ struct alignas(64) LinkList {
     void lose(Link& link, const Exclusive& right, Graves& graves) noexcept;
     /// Takes off its last link, which has ended, and the ended ones before it. Something else has to stay.
     void forget(Link& last, const Exclusive& right, Graves& graves) noexcept;
+    /// After some of its links have ended, which is what walks may have to hear of.
+    void settle(const Exclusive& right, Graves& graves) noexcept;
     /// Closes the gaps, and frees what only a walk kept. The list itself goes when it has nothing to hold.
     void tidy(const Exclusive& right, Graves& graves) noexcept;
+    /// At the end of a walk while others go on: frees what none of them can be at.
+    void freeOutdated(const Exclusive& right, Graves& graves) noexcept;
 
   private:
     Array* array() const noexcept { return links != own ? reinterpret_cast<Array*>(links) - 1 : nullptr; }
-    static void freeAll(Array* newest, std::uint32_t capacity) noexcept;
+    static Array* makeArray(std::uint32_t capacity);
+    static void freeArray(Array* array, std::uint32_t capacity) noexcept;
+    void leaveEndedBehind() noexcept;
+    void free(Outdated* latest, const Exclusive& right, Graves& graves) noexcept;
+    void drop(Link& link, const Exclusive& right, Graves& graves) noexcept;
 };
 static_assert(sizeof(Link) == 64 && sizeof(LinkList) == 64);
 
