@@ -17,6 +17,7 @@ from report import Failure, listed_programs
 OURS = "halyard"  # what ratios refer to
 TASKS = "halyard_task"
 FLOOR = "epoll"
+PEERS = ("asio", "libevent", "qt")  # which do what Halyard does
 PATIENCE = 900  # seconds for one run of the load generator; a server may run under Valgrind
 MANY = 100_000  # connections, for which there should be descriptors
 SPARE = 100  # descriptors that are not connections

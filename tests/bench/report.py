@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
+import statistics
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -39,6 +41,34 @@ class Part:
 
     def text(self) -> str:
         return "\n".join([f"## {self.title}\n", *(f"{note}\n" for note in self.notes), *self.tables])
+
+
+@dataclass(frozen=True)
+class Median:
+    """A median, and between what it lies with 95 % certainty, whatever the figures are spread like."""
+
+    value: float
+    least: float
+    most: float
+
+    @staticmethod
+    def of(values: list[float]) -> Median:
+        ranked = sorted(values)
+        count = len(ranked)
+        left_out = 0
+        # So many at each end are left out that the middle lies outside the rest once in twenty times at most.
+        while 2 * sum(math.comb(count, beyond) for beyond in range(left_out + 1)) <= 0.05 * 2**count:
+            left_out += 1
+        first = max(left_out - 1, 0)
+        return Median(statistics.median(ranked), ranked[first], ranked[count - 1 - first])
+
+    def range(self) -> str:
+        return f"{self.least:.2f} – {self.most:.2f}"
+
+    def verdict(self, goal: Goal) -> str:
+        """In doubt where the goal lies within what it may be."""
+        verdict = goal.verdict(self.value)
+        return verdict if goal.verdict(self.least) == goal.verdict(self.most) else f"{verdict}, in doubt"
 
 
 def say(what: str) -> None:
