@@ -7,6 +7,7 @@
 #include <halyard/net/local_socket.h>
 
 #include <array>
+#include <cerrno>
 #include <optional>
 #include <string>
 
@@ -34,11 +35,16 @@ class Reading {
     Reading& operator=(const Reading&) = delete;
     ~Reading() { ::close(peer_); }
 
-    void deliver(std::string_view piece) {
-        fuzz::demand(::send(peer_, piece.data(), piece.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(piece.size()));
-        sent_ += piece;
+    /// False where no more goes in: the socket's buffer is full and so is the kernel's.
+    bool deliver(std::string_view piece) {
+        const ssize_t sent = ::send(peer_, piece.data(), piece.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        fuzz::demand(sent >= 0 || errno == EAGAIN);
+        if (sent < 0)
+            return false;
+        sent_ += piece.substr(0, static_cast<std::size_t>(sent));
         for (int turns = 0; turns != 4; ++turns)
             EventLoop::current()->processEvents();
+        return sent == static_cast<ssize_t>(piece.size());
     }
 
     void ask(std::uint8_t what) {
@@ -112,7 +118,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::size_t turn = 0; !stream.empty(); ++turn) {
         const std::string_view piece = stream.substr(0, data[2] + 1U);
         stream.remove_prefix(piece.size());
-        reading.deliver(piece);
+        if (!reading.deliver(piece))
+            break;
         reading.ask(data[3 + turn % asked]);
         reading.ask(data[3 + (turn + 1) % asked]);
     }
