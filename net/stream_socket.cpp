@@ -137,9 +137,15 @@ void StreamSocket::goOn() {
         endWriting();
 }
 
-void StreamSocket::failConnecting(Failure::What what, SocketError error, int cause) {
+/// With all that waited for it.
+void StreamSocket::dropEngine() noexcept {
     engine_.reset();
     discardOutput();
+    hindered_.sendBlocked = hindered_.leaving = outputFull_ = tellFull_ = false;
+}
+
+void StreamSocket::failConnecting(Failure::What what, SocketError error, int cause) {
+    dropEngine();
     const Still still(*this);
     Emissions emissions;
     emissions.make([&] { setState(SocketState::Unconnected); });
@@ -394,9 +400,7 @@ void StreamSocket::finish(Ending how) {
         engine_->close(how == Ending::Reset);
     else if (!engine_->closeOverInput())
         linger();
-    engine_.reset();
-    discardOutput();
-    hindered_.sendBlocked = hindered_.leaving = outputFull_ = tellFull_ = false;
+    dropEngine();
     struct Farewell {
         explicit Farewell(StreamSocket& socket) noexcept : self(&socket) { socket.inFarewell_ = true; }
         Farewell(const Farewell&) = delete;

@@ -250,7 +250,7 @@ void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
     if (high == 0)
         outputFull_ = tellFull_ = false;
     outputGrew();
-    if (engine_ != nullptr && hasDrained())
+    if (hasDrained())
         engine_->schedule();
 }
 

@@ -137,9 +137,10 @@ void Running::leaveTidy(Affinity& thread) noexcept {
 void Running::leaveInnermost() noexcept { currentAffinity->emissions->leaveTidy(*currentAffinity); }
 
 bool Running::isWalked(const void* target, const LinkState& state, const Exclusive& right) noexcept {
-    bool found = !right.isEverybodys() && state.has(WalkedElsewhere);
-    if (!found)
-        forEachWalk(target, right, [&found](const Running&) { found = true; });
+    if (!right.isEverybodys())
+        return state.has(WalkedElsewhere) || walks(right.thread(), target);
+    bool found = false;
+    StoppedWorld::forEach([&](const Affinity& thread) { found = found || walks(thread, target); });
     return found;
 }
 

@@ -167,8 +167,8 @@ void LinkList::leaveEndedBehind() noexcept {
     try {
         std::unique_ptr<Outdated> left = Outdated::make(*walked, capacity, ended);
         Array* const its = makeArray(room);
-        std::copy_if(links, links + size, its->links(), [](Link* each) { return !each->has(Ended); });
-        std::copy_if(links, links + size, left->links(), [](Link* each) { return each->has(Ended); });
+        std::partition_copy(links, links + size, left->links(), its->links(),
+                            [](const Link* each) { return each->has(Ended); });
         its->outdated = left.release();
         links = its->links();
         size = living;

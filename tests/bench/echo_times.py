@@ -40,9 +40,10 @@ def timings(bench: Bench, quick: bool) -> list[Timing]:
     def scaled(count: int) -> str:
         return str(count // 10 if quick else count)
 
-    def messages(connections: int, count: int, *more: str, **other: dict[str, Goal]) -> Timing:
+    def messages(connections: int, count: int, *more: str, goals: dict[str, Goal] | None = None) -> Timing:
         title = f"64-byte messages, {connections:,} connection{'s' if connections != 1 else ''}"
-        return Timing(title, ("pingpong", "--connections", str(connections), "--messages", scaled(count), *more), **other)
+        load = ("pingpong", "--connections", str(connections), "--messages", scaled(count), *more)
+        return Timing(title, load, goals or {})
 
     near_the_floor = {FLOOR: Goal(0.95, at_least=True)}
     ahead = near_the_floor | dict.fromkeys(PEERS, Goal(1.0, at_least=True))

@@ -24,9 +24,14 @@ class Goal:
     limit: float
     at_least: bool = False
 
-    def verdict(self, value: float) -> str:
-        kept = value >= self.limit if self.at_least else value <= self.limit
-        return f"{'≥' if self.at_least else '≤'} {self.limit:,g}: {'kept' if kept else '**missed**'}"
+    def keeps(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    def verdict(self, value: float, *as_likely: float) -> str:
+        """In doubt where one that is as likely would say something else."""
+        kept = self.keeps(value)
+        doubt = "" if all(self.keeps(each) == kept for each in as_likely) else ", in doubt"
+        return f"{'≥' if self.at_least else '≤'} {self.limit:,g}: {'kept' if kept else '**missed**'}{doubt}"
 
 
 @dataclass
@@ -66,9 +71,7 @@ class Median:
         return f"{self.least:.2f} – {self.most:.2f}"
 
     def verdict(self, goal: Goal) -> str:
-        """In doubt where the goal lies within what it may be."""
-        verdict = goal.verdict(self.value)
-        return verdict if goal.verdict(self.least) == goal.verdict(self.most) else f"{verdict}, in doubt"
+        return goal.verdict(self.value, self.least, self.most)
 
 
 def say(what: str) -> None:

@@ -247,16 +247,13 @@ def goal_row(aim: Aim, figures: Figures) -> list[str]:
     if reached is None:
         return [aim.title, "not measured", "", "", ""]
     median = statistics.median(reached.values)
-    verdict = aim.goal.verdict(median)
-    if verdict != aim.goal.verdict(reached.best):
-        verdict += ", in doubt"
     timed = len(reached.values) > 1
     return [
         aim.title,
         f"{median:.2f}{aim.unit}",
         f"{min(reached.values):.2f} – {max(reached.values):.2f}" if timed else "",
         f"{reached.best:.2f}" if timed else "",
-        verdict,
+        aim.goal.verdict(median, reached.best),
     ]
 
 

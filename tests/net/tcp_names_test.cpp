@@ -455,3 +455,18 @@ TEST_CASE("a hundred sockets connect by name at once") {
     }
     CHECK(pumpUntil([&] { return connected == 100; }));
 }
+
+TEST_CASE("watermarks may be set anew when a connection has failed over a full buffer") {
+    const Refusing refusing(four);
+    TcpSocket socket;
+    int drained = 0;
+    socket.writeBufferDrained.connect([&] { ++drained; });
+    socket.setWriteBufferWatermarks(1, 2);
+    socket.connectToHost(four, refusing.endpoint().port);
+    CHECK(socket.write("early") == 5);
+    REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+    socket.setWriteBufferWatermarks(100, 1'000);
+    EventLoop::current()->processEvents();
+    CHECK(drained == 0);
+    CHECK(socket.bytesToWrite() == 0);
+}

@@ -361,6 +361,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
         outputLost_ = outputLost_ || !output_.empty();
         output_.clear();
     }
+    void dropEngine() noexcept;
     void finish(Ending how);
 
     std::ptrdiff_t writeOwned(std::string& owned);
