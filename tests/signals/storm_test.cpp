@@ -21,11 +21,7 @@ using namespace halyard;
 namespace {
 
 constexpr int threads = 4;
-#ifdef HALYARD_STORM_OPERATIONS // fewer, where each line is counted
-constexpr int operations = HALYARD_STORM_OPERATIONS;
-#else
 constexpr int operations = 100'000;
-#endif
 
 struct Sender : Tracked {
     Signal<int, int> changed{this};

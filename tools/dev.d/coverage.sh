@@ -7,9 +7,9 @@ readonly LEAST_COVERED_LINES=95 # per cent
 command_coverage() {
     local area status=0 ratio=(nice gcovr --root . --exclude-throw-branches --exclude-unreachable-branches)
     require "${TEST_NEEDS[@]}" g++ gcovr
-    # Threads count together, which is slow where they meet: hence the patience, and no full storm.
+    # Threads count together, which is slow where they meet: hence the patience.
     configure_with g++ build-coverage -Dbuildtype=debug -Doptimization=0 -Db_coverage=true \
-        -Dcpp_args=-fprofile-update=atomic,-DHALYARD_STORM_OPERATIONS=4000
+        -Dcpp_args=-fprofile-update=atomic
     build build-coverage "${COVERED_AREAS[@]/#/test_}"
     find build-coverage -name '*.gcda' -delete
     # shellcheck disable=SC2046 # two words an area
