@@ -10,7 +10,7 @@ namespace {
 
 // A pipe costs two descriptors, and pays from about so many bytes at a time on.
 constexpr std::size_t much = 32 * 1024;
-constexpr int longStreak = 8;
+constexpr int longStreak = 4;
 
 } // namespace
 

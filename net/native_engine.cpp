@@ -165,7 +165,7 @@ int NativeEngine::accept(Endpoint& peer) noexcept {
 
 std::ptrdiff_t NativeEngine::receive(std::span<std::byte> into) noexcept {
     for (;;) {
-        const ssize_t received = ::recv(plain_, into.data(), into.size(), 0);
+        const ssize_t received = plain::receive(plain_, into);
         if (received >= 0)
             return received;
         if (errno != EINTR)
@@ -188,7 +188,7 @@ std::ptrdiff_t NativeEngine::send(std::span<const iovec> from) noexcept {
 
 std::ptrdiff_t NativeEngine::sendPiece(std::string_view bytes) noexcept {
     for (;;) {
-        const ssize_t sent = ::send(plain_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const ssize_t sent = plain::send(plain_, bytes);
         if (sent >= 0)
             return sent;
         if (errno != EINTR)

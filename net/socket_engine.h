@@ -5,6 +5,8 @@
 #include <halyard/net/endpoint.h>
 #include <halyard/net/engine_client.h>
 
+#include "plain_calls.h"
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +14,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-
-#include <sys/socket.h>
 
 namespace halyard {
 
@@ -115,13 +115,13 @@ class SocketEngine : public FdWatcher {
 };
 
 inline std::ptrdiff_t SocketEngine::receiveAtOnce(std::span<std::byte> into) noexcept {
-    if (const ssize_t received = ::recv(plain_, into.data(), into.size(), 0); received >= 0) [[likely]]
+    if (const ssize_t received = plain::receive(plain_, into); received >= 0) [[likely]]
         return received;
     return errno != EINTR ? -errno : receive(into);
 }
 
 inline std::ptrdiff_t SocketEngine::sendAtOnce(std::string_view bytes) noexcept {
-    if (const ssize_t sent = ::send(plain_, bytes.data(), bytes.size(), MSG_NOSIGNAL); sent >= 0) [[likely]]
+    if (const ssize_t sent = plain::send(plain_, bytes); sent >= 0) [[likely]]
         return sent;
     return errno != EINTR ? -errno : sendPiece(bytes);
 }

@@ -39,13 +39,18 @@ void StreamSocket::endAnswering() noexcept {
     }
     const std::ptrdiff_t received = engine_->receiveAtOnce(input_.reserve());
     if (received <= 0) [[unlikely]] {
-        input_.commit(0);
-        takeIn(received);
+        takeNothing(received);
         return;
     }
     input_.commitSome(static_cast<std::size_t>(received));
     ++receptions_;
     tellReadyRead();
+}
+
+/// By itself, as keepRest() is: what is rare takes no register of what is not.
+[[gnu::noinline]] void StreamSocket::takeNothing(std::ptrdiff_t received) {
+    input_.commit(0);
+    takeIn(received);
 }
 
 void StreamSocket::tellReadyRead() {
@@ -55,15 +60,19 @@ void StreamSocket::tellReadyRead() {
             readyRead();
         } catch (...) {
             if (here.socket != nullptr)
-                sendAnswer();
+                sendAfterSlot();
             throw;
         }
         if (here.socket == nullptr)
             return;
     }
     sendAnswer();
-    if (input_.empty()) [[likely]]
-        return;
+    if (!input_.empty()) [[unlikely]]
+        keepRest();
+}
+
+/// What the slot has not read.
+[[gnu::noinline]] void StreamSocket::keepRest() {
     input_.shrink();
     if (isFull())
         observe();

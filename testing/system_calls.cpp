@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -126,6 +127,17 @@ ssize_t interposedRecv(int fd, void* into, std::size_t size, int flags) noexcept
 ssize_t interposedRecv(int fd, void* into, std::size_t size, int flags) noexcept {
     static constinit Next<ssize_t(int, void*, std::size_t, int)> next("recv");
     return Interposed::transfer(Call::Recv, size, [&](std::size_t most) { return next(fd, into, most, flags); });
+}
+
+/// By which Halyard's sockets receive and send; whatever else it is asked for goes through.
+long interposedSyscall(long number, long a, long b, long c, long d, long e, long f) noexcept __asm__("syscall");
+long interposedSyscall(long number, long a, long b, long c, long d, long e, long f) noexcept {
+    static constinit Next<long(long, long, long, long, long, long, long)> next("syscall");
+    if (number != SYS_read && number != SYS_sendto)
+        return next(number, a, b, c, d, e, f);
+    const Call call = number == SYS_read ? Call::Recv : Call::Send;
+    return Interposed::transfer(call, static_cast<std::size_t>(c),
+                                [&](std::size_t most) { return next(number, a, b, static_cast<long>(most), d, e, f); });
 }
 
 /// What recv(2) is compiled to with -D_FORTIFY_SOURCE, where the room is known.

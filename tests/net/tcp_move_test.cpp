@@ -93,7 +93,7 @@ class Wanderer : public Object {
     }
     void look() {
         onWrongThread = onWrongThread || !livesHere();
-        const std::string data = socket_->read(64 * 1024);
+        const std::string data = socket_->readAll();
         for (const char each : data)
             wrong = wrong || each != at(seen++);
         if (seen == bytes_) {

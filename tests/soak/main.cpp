@@ -29,11 +29,11 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr std::size_t kibibyte = 1024;
 /// What the allocator may have given out more at the end than after the warm-up: each of the three threads that stay
-/// keeps eight segments of 64 KiB for the next bytes, and 64 KiB of each of three kinds of objects, once it has needed
-/// as many at a time; one more is for the cells of signals. Three bytes lost a visit would be more in half an hour.
-constexpr std::size_t allocatedTolerance = std::size_t{3} * (8 + 3 + 1) * 64 * kibibyte;
-/// What may have come in the second half of the time, however little did in the first: a few segments.
-constexpr std::size_t plateauTolerance = std::size_t{6} * 64 * kibibyte;
+/// keeps four segments of 256 KiB for the next bytes, and 64 KiB of each of three kinds of objects, once it has needed
+/// as many at a time; 64 more are for the cells of signals. Five bytes lost a visit would be more in half an hour.
+constexpr std::size_t allocatedTolerance = std::size_t{3} * (4 * 256 + (3 + 1) * 64) * kibibyte;
+/// What may have come in the second half of the time, however little did in the first: two segments.
+constexpr std::size_t plateauTolerance = std::size_t{2} * 256 * kibibyte;
 constexpr std::size_t residentTolerance = 8 * kibibyte * kibibyte;
 
 std::uint64_t numberOr(std::uint64_t otherwise, const char* text) {

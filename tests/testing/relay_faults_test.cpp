@@ -13,7 +13,7 @@ using namespace halyard::testing;
 
 namespace {
 
-constexpr std::size_t much = 900'000;
+constexpr std::size_t much = 2'000'000;
 
 } // namespace
 

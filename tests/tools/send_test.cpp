@@ -179,7 +179,7 @@ TEST_CASE("a connection that ends early is one sentence and exit code 1") {
 
 TEST_CASE("what is sent waits for its echo, and does not pile up") {
     const auto listener = PlainSocket::listening();
-    auto client = Program::shell(R"(exec "$echo" send --verify "$1" </dev/zero)", {addressOf(listener)});
+    auto client = Program::shell(R"(exec "$echo" send --verify "$1" </dev/zero >/dev/null)", {addressOf(listener)});
     const auto server = listener.accept();
     constexpr std::size_t window = 1024 * 1024;
     const std::string first = server.receive(window);

@@ -351,6 +351,8 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
         return here != nullptr && here->socket == this && !hindered_.any() && here->depth == here->loop.depth;
     }
     void tellReadyRead();
+    void takeNothing(std::ptrdiff_t received);
+    void keepRest();
     bool isInReadyRead() const noexcept { return answering_ != nullptr && findAnswering() != nullptr; }
     Answering* findAnswering() const noexcept;
     void endAnswering() noexcept;
