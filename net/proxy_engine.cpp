@@ -141,6 +141,8 @@ int ProxyEngine::reachProxy() {
             return fail(SocketError::ProxyConnectionRefused, "it refused the connection");
         if (result == ETIMEDOUT)
             return fail(SocketError::ProxyConnectionTimeout, "it did not answer in time");
+        if (result == ECONNRESET) // it had been reached
+            return fail(SocketError::ProxyConnectionClosed, ProxyHandshake::closedTooEarly);
         return fail(socketErrorFromErrno(result), "it is not to be reached: " + reason);
     }
     adopt(way_->release());

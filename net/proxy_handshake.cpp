@@ -20,7 +20,7 @@ std::size_t ProxyHandshake::receive(std::string_view bytes) {
     return taken;
 }
 
-void ProxyHandshake::ended() { fail(SocketError::ProxyConnectionClosed, "it closed the connection too early"); }
+void ProxyHandshake::ended() { fail(SocketError::ProxyConnectionClosed, closedTooEarly); }
 
 void ProxyHandshake::say(std::string words) {
     output_ = std::move(words);

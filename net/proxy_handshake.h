@@ -26,6 +26,8 @@ class ProxyHandshake {
         Failed,  ///< as failure() says
     };
 
+    static constexpr const char* closedTooEarly = "it closed the connection too early";
+
     ProxyHandshake() = default;
     ProxyHandshake(const ProxyHandshake&) = delete;
     ProxyHandshake& operator=(const ProxyHandshake&) = delete;

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -500,7 +501,9 @@ TEST_CASE("a child process has none of its parent's threads, and gets its own") 
             HostLookup mine;
             found = mine.start("a.test") && mine.waitForFinished(10'000);
         }).join();
-        ::_exit(found ? 0 : 1);
+        // What the threads had that are not here is nobody's, which a leak check would complain of at the end.
+        ::execl("/bin/sh", "sh", "-c", found ? "exit 0" : "exit 1", nullptr);
+        ::_exit(2);
     }
     int status = -1;
     ::waitpid(child, &status, 0);
@@ -519,7 +522,7 @@ TEST_CASE("left hanging") { // by the test below, in a process of its own
 }
 
 TEST_CASE("a resolver that hangs does not hold up the end of the program") {
-    std::string self = "/proc/self/exe";
+    std::string self = std::filesystem::read_symlink("/proc/self/exe");
     std::string only = "--test-case=left hanging";
     std::string quiet = "--out=/dev/null";
     char* arguments[] = {self.data(), only.data(), quiet.data(), nullptr};

@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include <dirent.h>
+#include <poll.h>
 
 using namespace halyard;
 using namespace halyard::test;
@@ -224,6 +225,19 @@ TEST_CASE("what can go wrong with a SOCKS proxy, and how it is told") {
     expectFailure(replying(1), socks, SocketError::Network, "it failed, and says no more");
     expectFailure(replying(2), socks, SocketError::SocketAccess, "its rules do not allow that");
     expectFailure(replying(5), socks, SocketError::ConnectionRefused, "the connection behind it was refused");
+}
+
+TEST_CASE("a proxy that resets before anybody has looked whether it is there has been reached all the same") {
+    const PlainSocket listener = PlainSocket::listening();
+    TcpSocket socket;
+    socket.setProxy({NetworkProxy::Socks5, "127.0.0.1", listener.port(), {}, {}});
+    socket.connectToHost("host.example", 80);
+    pollfd arrival{listener.descriptor(), POLLIN, 0};
+    REQUIRE(pumpUntil([&] { return ::poll(&arrival, 1, 0) == 1; }));
+    listener.accept().reset();
+    CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+    CHECK(socket.error() == SocketError::ProxyConnectionClosed);
+    CHECK(socket.errorString().ends_with(": it closed the connection too early"));
 }
 
 TEST_CASE("what can go wrong with an HTTP proxy, and how it is told") {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -13,7 +14,7 @@
 namespace halyard::test {
 
 /// A signal that interrupts system calls, again and again, as long as it lives. At the fifth one a client connects,
-/// where there is a port: connect(2) is safe there (signal-safety(7)).
+/// where there is a port: connect(2) is safe there (signal-safety(7)). The handler stays: the last signal may be late.
 class SignalStorm {
   public:
     explicit SignalStorm(std::chrono::microseconds every, std::uint16_t port = 0) {
@@ -26,7 +27,7 @@ class SignalStorm {
                 ::connect(client, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
                 ticks = 0; // as soon as it can
         };
-        ::sigaction(SIGALRM, &quiet, &before_);
+        ::sigaction(SIGALRM, &quiet, nullptr);
         const timeval interval{0, every.count()};
         const itimerval often{interval, interval};
         ::setitimer(ITIMER_REAL, &often, nullptr);
@@ -36,8 +37,7 @@ class SignalStorm {
     ~SignalStorm() {
         const itimerval never{};
         ::setitimer(ITIMER_REAL, &never, nullptr);
-        ::sigaction(SIGALRM, &before_, nullptr);
-        PlainSocket(client).close();
+        PlainSocket(std::exchange(client, -1)).close();
     }
 
     static inline std::atomic<int> ticks = 0; ///< How many have come.
@@ -45,7 +45,6 @@ class SignalStorm {
   private:
     static inline int client = -1;
     static inline sockaddr_in name{};
-    struct sigaction before_ {};
 };
 
 } // namespace halyard::test

@@ -81,13 +81,15 @@ check_hardening() {
 }
 
 # What the address sanitizer does not see: memory that is read before anything was written to it.
+# Tests that count allocations keep their own operator new: what is below it is seen all the same.
 check_valgrind() {
+    local options=(-q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --fair-sched=yes
+        --soname-synonyms=somalloc=nouserintercepts)
     configure_strict_gcc
     build "$strict_gcc"
     export HALYARD_TEST_TIMEOUT_SCALE=20 HALYARD_TEST_MEMORY_SCALE=20
     meson test -C "$strict_gcc" --no-rebuild --print-errorlogs --timeout-multiplier 20 \
-        --suite signals --suite core --suite net --wrapper \
-        'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --fair-sched=yes'
+        --suite signals --suite core --suite net --no-suite not_under_valgrind --wrapper "valgrind ${options[*]}"
 }
 
 check_install() {
