@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -89,7 +90,7 @@ inline bool isTransient(testing::Call call, int error) {
 /// Every such call of a scenario fails once, in each way that its man page lists; each is repeated or told, as it
 /// should. How many calls have failed.
 template <class Scenario>
-std::uint64_t tryAll(testing::Call call, const std::string& message, Scenario scenario) {
+std::uint64_t tryCall(testing::Call call, const std::string& message, Scenario scenario) {
     using testing::Call;
     Logged log;
     std::uint64_t faults = 0;
@@ -110,6 +111,15 @@ std::uint64_t tryAll(testing::Call call, const std::string& message, Scenario sc
         });
     }
     CHECK(pumpUntil([&] { return descriptors() == before; })); // who ends while the peer sends hears it out
+    return faults;
+}
+
+/// The same for several calls.
+template <class Scenario>
+std::uint64_t tryEach(std::initializer_list<testing::Call> calls, const std::string& message, Scenario scenario) {
+    std::uint64_t faults = 0;
+    for (const testing::Call call : calls)
+        faults += tryCall(call, message, scenario);
     return faults;
 }
 

@@ -74,10 +74,9 @@ Outcome serve(const std::string& message) {
 TEST_CASE("whatever call fails while a file is sent: it is repeated or told, and no byte is lost or there twice") {
     const std::string message = pattern(900'000);
     CHECK(serve(message).isComplete(message));
-    std::uint64_t faults = 0;
-    for (const Call call :
-         {Call::SendFile, Call::Fcntl, Call::Send, Call::SendMsg, Call::Recv, Call::EpollCtl, Call::Close})
-        faults += tryAll(call, message, serve);
+    const std::uint64_t faults =
+        tryEach({Call::SendFile, Call::Fcntl, Call::Send, Call::SendMsg, Call::Recv, Call::EpollCtl, Call::Close},
+                message, serve);
     MESSAGE("a file that is sent has survived ", faults, " faults");
     CHECK((std::signal(SIGPIPE, SIG_DFL) == SIG_DFL)); // it is not what kept the program alive
 }

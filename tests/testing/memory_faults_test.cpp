@@ -61,7 +61,7 @@ int converseTwice(std::uint64_t n, Conversation conversation, const std::string&
 
 /// How each allocation that fails ends, and how often.
 template <class Conversation>
-std::map<int, int> endingsOf(Conversation conversation, std::size_t size = 150'000) {
+std::map<int, int> endingsOf(Conversation conversation, std::size_t size = 600'000) {
     conversation(pattern(1000));
     std::uint64_t calls = 0;
     std::thread([&] {
@@ -100,7 +100,7 @@ TEST_CASE("on the way by a proxy it does so too, or is the socket's error") {
 }
 
 TEST_CASE("a relay and its bytes, and tasks, come to an end when an allocation fails") {
-    CHECK(endingsOf(converseByRelay, 800'000)[byTerminate] == 0);
+    CHECK(endingsOf(converseByRelay, 2'000'000)[byTerminate] == 0);
     CHECK(endingsOf(converseByTasks)[byTerminate] == 0);
 }
 

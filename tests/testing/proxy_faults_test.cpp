@@ -19,9 +19,9 @@ TEST_CASE("whatever call on the way by a proxy fails: it is repeated or told, an
             CAPTURE(waits);
             const auto converse = [&](const std::string& text) { return converseByProxy(text, isSocks, waits); };
             converse(message).check(message);
-            for (const Call call :
-                 {Call::Socket, Call::Connect, Call::GetSockOpt, Call::GetPeerName, Call::Recv, Call::Send, Call::Poll})
-                faults += tryAll(call, message, converse);
+            faults += tryEach(
+                {Call::Socket, Call::Connect, Call::GetSockOpt, Call::GetPeerName, Call::Recv, Call::Send, Call::Poll},
+                message, converse);
         }
     }
     MESSAGE("connections by proxies have survived ", faults, " faults");
@@ -35,9 +35,9 @@ TEST_CASE(
         CAPTURE(waits);
         const auto converse = [&](const std::string& text) { return converseBehindProxy(text, waits); };
         CHECK(converse(message).isComplete(message));
-        for (const Call call : {Call::Socket, Call::Connect, Call::GetSockOpt, Call::GetPeerName, Call::Recv,
-                                Call::Send, Call::Poll, Call::EpollCtl, Call::Close})
-            faults += tryAll(call, message, converse);
+        faults += tryEach({Call::Socket, Call::Connect, Call::GetSockOpt, Call::GetPeerName, Call::Recv, Call::Send,
+                           Call::Poll, Call::EpollCtl, Call::Close},
+                          message, converse);
     }
     MESSAGE("servers behind a proxy have survived ", faults, " faults");
 }

@@ -69,10 +69,9 @@ TEST_CASE("whatever call of a wait fails: it is repeated or told, at once, and n
     const std::string message = pattern(60'000);
     const auto converse = [](const std::string& text) { return inTime([&] { return wait(text); }); };
     converse(message).check(message);
-    std::uint64_t faults = 0;
-    for (const Call call :
-         {Call::Socket, Call::Bind, Call::Listen, Call::Accept4, Call::Connect, Call::GetSockOpt, Call::SetSockOpt,
-          Call::GetSockName, Call::GetPeerName, Call::Recv, Call::Send, Call::Poll, Call::Close})
-        faults += tryAll(call, message, converse);
+    const std::uint64_t faults = tryEach({Call::Socket, Call::Bind, Call::Listen, Call::Accept4, Call::Connect,
+                                          Call::GetSockOpt, Call::SetSockOpt, Call::GetSockName, Call::GetPeerName,
+                                          Call::Recv, Call::Send, Call::Poll, Call::Close},
+                                         message, converse);
     MESSAGE("waits have survived ", faults, " faults");
 }
