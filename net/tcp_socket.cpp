@@ -60,18 +60,14 @@ void TcpSocket::setPeer(const Endpoint& peer, std::string name) {
 
 void TcpSocket::setProxy(const NetworkProxy& proxy) { details().proxy = proxy; }
 
-/// Whether it goes by a proxy, by whose engine it has begun then; or by none that can connect, which is told.
+/// Whether it goes by a proxy, by whose engine it has begun then.
 bool TcpSocket::beginByProxy(bool toLoopback) {
     if (!mayBeProxied(details().proxy.type, toLoopback))
         return false;
+    // There is one: whatever they are, they can connect.
     const auto proxy =
         chooseProxy(details_->proxy, {ProxyQuery::Kind::Connect, details_->peerName, peer_.port}, toLoopback);
-    if (!proxy) {
-        setPeerText(peerText() + ": no proxy that applies can connect");
-        fail(Failure::What::Proxy, SocketError::UnsupportedSocketOperation);
-        return true;
-    }
-    if (proxy->type == NetworkProxy::None)
+    if (!proxy || proxy->type == NetworkProxy::None)
         return false;
     setPeerText(peerText() + " by the proxy " + proxy->toString());
     auto made = std::make_unique<ProxyEngine>(engineClient(), *proxy, details_->peerName, peer_.port,

@@ -768,6 +768,21 @@ TEST_CASE("tasks side by side end together, or with the first of them") {
     CHECK(trace == Trace{"all", "gone", "any"});
 }
 
+TEST_CASE("cancelling a task cancels all that it awaits side by side, and waits for them") {
+    Object context;
+    Source source;
+    Trace trace;
+    const auto both = [](Source& from, Trace& where) -> Task<> {
+        co_await whenAll(collect(from.number, where), collect(from.number, where));
+        where.emplace_back("all");
+    };
+    Task<> task = started(context, both(source, trace));
+    task.cancel();
+    CHECK(pumpUntil([&] { return task.isDone(); }));
+    const std::string cancelled = messageOf(std::errc::operation_canceled);
+    CHECK(trace == Trace{cancelled, "gone", cancelled, "gone", "all"});
+}
+
 TEST_CASE("of tasks side by side one may throw, and one may delete the context") {
     Logged logged;
     Source source;

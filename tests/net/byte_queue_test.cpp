@@ -76,6 +76,23 @@ TEST_CASE("what another queue has is appended, many bytes as they are, and the o
     }
 }
 
+TEST_CASE("a piece in which nothing was received is passed over, between others and in front") {
+    ByteQueue received;
+    const std::size_t before = received.reserve().size();
+    std::ranges::fill(received.reserve(), std::byte{'h'});
+    received.commit(before);
+    received.reserve();
+    received.commit(0);
+    const std::string tail(300'000, 't');
+    ByteQueue queue;
+    queue.append(std::move(received));
+    queue.adopt(std::string(tail));
+    CHECK(queue.find('t') == before);
+    CHECK(queue.skip(before) == before);
+    CHECK(queue.front() == tail);
+    CHECK(queue.takeAll() == tail);
+}
+
 TEST_CASE("a text is found across the borders of segments, from any place on") {
     std::mt19937 random(7);
     ByteQueue queue;

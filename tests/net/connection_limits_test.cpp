@@ -113,6 +113,18 @@ TEST_CASE("who raises the limit, or takes it away, lets in who waits") {
     CHECK(pumpUntil([&] { return it.served == 4; }));
 }
 
+TEST_CASE("limits may be asked for, and changed: what one peer may have is for its next client") {
+    Limited it(7, 1);
+    CHECK(it.limits->maxConnections() == 7);
+    CHECK(it.limits->maxConnectionsOfOnePeer() == 1);
+    const auto mine = clients(it.server, 2);
+    CHECK(isTurnedAway(mine[1]));
+    it.limits->setMaxConnectionsOfOnePeer(2);
+    CHECK(it.limits->maxConnectionsOfOnePeer() == 2);
+    CHECK(answers(clients(it.server, 1)[0]));
+    CHECK(answers(mine[0]));
+}
+
 TEST_CASE("a peer that has all of its connections is reset, and those behind it are served") {
     Limited it(0, 2);
     auto mine = clients(it.server, 2);
