@@ -7,12 +7,6 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#ifdef __linux__
-#include <sys/single_threaded.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HALYARD_IS_SANITIZED
 #elif defined(__has_feature)
@@ -21,12 +15,19 @@
 #endif
 #endif
 
+#if defined(__linux__) && __has_include(<sys/single_threaded.h>) && !defined(HALYARD_IS_SANITIZED)
+#include <sys/single_threaded.h> // the GNU C library, from 2.32 on
+#include <sys/syscall.h>
+#include <unistd.h>
+#define HALYARD_MAKES_PLAIN_CALLS
+#endif
+
 /// recv(2) and send(2) of descriptors that never block, which need not be cancellation points (pthreads(7)): as such
 /// they cost 49 instructions more each in a program with threads, a sixth of an echoed message. Sanitizers look at the
 /// functions of the C library only, and get these.
 namespace halyard::plain {
 
-#if defined(SYS_read) && defined(SYS_sendto) && !defined(HALYARD_IS_SANITIZED)
+#ifdef HALYARD_MAKES_PLAIN_CALLS
 
 inline ssize_t receive(int descriptor, std::span<std::byte> into) noexcept {
     return ::syscall(SYS_read, descriptor, into.data(), into.size());
@@ -53,3 +54,4 @@ inline ssize_t send(int descriptor, std::string_view bytes) noexcept {
 } // namespace halyard::plain
 
 #undef HALYARD_IS_SANITIZED
+#undef HALYARD_MAKES_PLAIN_CALLS
