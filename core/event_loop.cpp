@@ -165,10 +165,14 @@ int EventLoop::exec() {
 }
 
 void EventLoop::exit(int code) {
-    if (dispatcher_.isOwnThread())
-        dispatcher_.exit(code);
-    else
-        post([&dispatcher = dispatcher_, code] { dispatcher.exit(code); });
+    Dispatcher& dispatcher = dispatcher_;
+    if (dispatcher.isOwnThread()) {
+        dispatcher.exit(code);
+        return;
+    }
+    dispatcher.addUser(); // its thread may have ended before this call has
+    post([&dispatcher, code] { dispatcher.exit(code); });
+    dispatcher.removeUser();
 }
 
 bool EventLoop::processEvents(std::chrono::milliseconds wait) {
