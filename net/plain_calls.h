@@ -27,29 +27,21 @@
 /// functions of the C library only, and get these.
 namespace halyard::plain {
 
+inline ssize_t receive(int descriptor, std::span<std::byte> into) noexcept {
 #ifdef HALYARD_MAKES_PLAIN_CALLS
-
-inline ssize_t receive(int descriptor, std::span<std::byte> into) noexcept {
     return ::syscall(SYS_read, descriptor, into.data(), into.size());
-}
-
-inline ssize_t send(int descriptor, std::string_view bytes) noexcept {
-    if (__libc_single_threaded != 0) // then it is the cheaper way
-        return ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    return ::syscall(SYS_sendto, descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0);
-}
-
 #else
-
-inline ssize_t receive(int descriptor, std::span<std::byte> into) noexcept {
     return ::recv(descriptor, into.data(), into.size(), 0);
+#endif
 }
 
 inline ssize_t send(int descriptor, std::string_view bytes) noexcept {
+#ifdef HALYARD_MAKES_PLAIN_CALLS
+    if (__libc_single_threaded == 0) // else the other way is the cheaper one
+        return ::syscall(SYS_sendto, descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0);
+#endif
     return ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
-
-#endif
 
 } // namespace halyard::plain
 

@@ -241,16 +241,6 @@ void StreamSocket::countBy(ConnectionPermit permit) {
     observe();
 }
 
-void StreamSocket::suspendReading() {
-    hindered_.suspended = true;
-    observe();
-}
-
-void StreamSocket::startReading() {
-    hindered_.suspended = false;
-    observe();
-}
-
 // --- what the loop tells ---
 
 void StreamSocket::engineReadyFor(std::uint32_t ready) {

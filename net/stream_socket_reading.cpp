@@ -126,6 +126,16 @@ void StreamSocket::setReadBufferSize(std::size_t bytes) {
     observe();
 }
 
+void StreamSocket::suspendReading() {
+    hindered_.suspended = true;
+    observe();
+}
+
+void StreamSocket::startReading() {
+    hindered_.suspended = false;
+    observe();
+}
+
 void StreamSocket::pauseReading() {
     if (!isOnItsThread("pauseReading() of a socket"))
         return;

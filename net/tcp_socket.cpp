@@ -65,12 +65,12 @@ bool TcpSocket::beginByProxy(bool toLoopback) {
     if (!mayBeProxied(details().proxy.type, toLoopback))
         return false;
     // There is one: whatever they are, they can connect.
-    const auto proxy =
-        chooseProxy(details_->proxy, {ProxyQuery::Kind::Connect, details_->peerName, peer_.port}, toLoopback);
-    if (!proxy || proxy->type == NetworkProxy::None)
+    const NetworkProxy proxy =
+        chooseProxy(details_->proxy, {ProxyQuery::Kind::Connect, details_->peerName, peer_.port}, toLoopback).value();
+    if (proxy.type == NetworkProxy::None)
         return false;
-    setPeerText(peerText() + " by the proxy " + proxy->toString());
-    auto made = std::make_unique<ProxyEngine>(engineClient(), *proxy, details_->peerName, peer_.port,
+    setPeerText(peerText() + " by the proxy " + proxy.toString());
+    auto made = std::make_unique<ProxyEngine>(engineClient(), proxy, details_->peerName, peer_.port,
                                               details_->attemptDelay, preparationBy(options()));
     if (state() == SocketState::Bound)
         made->adopt(engine()->release());

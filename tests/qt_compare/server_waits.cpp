@@ -57,7 +57,7 @@ const Scenario interrupted("wait_that_is_interrupted", [] {
     std::thread storm([&done, waiting = ::pthread_self()] {
         while (!done) {
             ::pthread_kill(waiting, SIGUSR1);
-            std::this_thread::sleep_for(2ms);
+            std::this_thread::sleep_for(2ms); // the storm's pace: a signal at a time, and time to wait between them
         }
     });
     Waiting w;
@@ -80,7 +80,7 @@ const Scenario oneClient("wait_with_a_client", [] {
 const Scenario clientComes("wait_until_a_client_comes", [] {
     Waiting w;
     std::thread late([port = w.server.serverPort()] {
-        std::this_thread::sleep_for(20ms);
+        std::this_thread::sleep_for(20ms); // so that the wait blocks by then, which no condition tells
         PlainSocket::connectedTo(port);
     });
     w.waits(10000);

@@ -289,7 +289,7 @@ const Scenario negativeTime("wait_for_a_negative_time", [] {
     pair.peer.send("one");
     Trace{"-1", pair.socket.waitForReadyRead(-1)};
     std::thread late([&pair] {
-        std::this_thread::sleep_for(20ms);
+        std::this_thread::sleep_for(20ms); // so that the wait blocks by then, which no condition tells
         pair.peer.send("two");
     });
     Trace{"-5", pair.socket.waitForReadyRead(-5)};
