@@ -20,13 +20,7 @@ void Dispatcher::close(Dispatcher* dispatcher) noexcept {
     dispatcher->itsThread_ = nullptr;
     dispatcher->closeHandles();
     dispatcher->loop_ = nullptr;
-    if (dispatcher->users_ == 0)
-        delete dispatcher;
-}
-
-void Dispatcher::removeUser() noexcept {
-    if (--users_ == 0 && isClosed())
-        delete this;
+    dispatcher->removeUser();
 }
 
 /// Drops the tasks and deletes the objects that wait for it: a thread's end is the last turn of its loop.
@@ -48,16 +42,16 @@ void Dispatcher::dropTasks() noexcept {
 // --- the turn ---
 
 bool Dispatcher::turn(std::optional<Clock::time_point> until) {
-    if (turns_ != 0)
-        mayRest_ = true; // a turn in a slot of another one
-    if (state_ == State::Lent)
+    if (state_ == State::Lent) {
         state_ = State::Open;
+        beAwake();
+    }
     gather(until);
     return dispatch();
 }
 
 bool Dispatcher::hasQueued() const noexcept {
-    return ready_ != nullptr || tasks_ != nullptr || inbox_ != nullptr || isAwaited || (turns_ == 0 && hasDeletions());
+    return ready_ != nullptr || tasks_ != nullptr || hasPosted() || isAwaited || (turns_ == 0 && hasDeletions());
 }
 
 bool Dispatcher::hasWork() const noexcept {
@@ -67,16 +61,10 @@ bool Dispatcher::hasWork() const noexcept {
 bool Dispatcher::dispatch() {
     struct Level {
         Dispatcher& its;
-        explicit Level(Dispatcher& dispatcher) noexcept : its(dispatcher) {
-            ++its.turns_;
-            its.mayRest_.store(false, std::memory_order_relaxed);
-        }
+        explicit Level(Dispatcher& dispatcher) noexcept : its(dispatcher) { ++its.turns_; }
         Level(const Level&) = delete;
         Level& operator=(const Level&) = delete;
-        ~Level() {
-            --its.turns_;
-            its.mayRest_ = true; // seen by whoever posts from here on, or else we see what he has posted
-        }
+        ~Level() { --its.turns_; }
     };
     const Level level(*this);
     bool ran = isAwaited;
@@ -149,15 +137,26 @@ std::unique_ptr<Runnable> Dispatcher::post(std::unique_ptr<Runnable> task) {
     if (isClosed())
         return task;
     Runnable* const added = task.release();
-    Runnable* first = inbox_.load(std::memory_order_relaxed);
-    do {
-        added->next = first;
-    } while (!inbox_.compare_exchange_weak(first, added, std::memory_order_seq_cst, std::memory_order_relaxed));
-    // Whoever finds the inbox empty wakes the loop, unless it is awake and looks before it sleeps, as its own thread
-    // does anyhow.
-    if (first == nullptr && mayRest_ && (hosted_ || !isOwnThread() || state_ == State::Lent))
-        wake();
+    Runnable* before = inbox_.load(std::memory_order_relaxed);
+    while (before != asleep()) {
+        added->next = before;
+        if (inbox_.compare_exchange_weak(before, added, std::memory_order_release, std::memory_order_relaxed))
+            return nullptr; // the task may have ended the loop, and its thread: nothing here is looked at any more
+    }
+    postToSleeper(added);
     return nullptr;
+}
+
+/// Whoever takes the sleep away has to wake the loop, which the task may have ended by then.
+void Dispatcher::postToSleeper(Runnable* added) noexcept {
+    addUser();
+    Runnable* before = inbox_.load(std::memory_order_relaxed);
+    do
+        added->next = before != asleep() ? before : nullptr;
+    while (!inbox_.compare_exchange_weak(before, added, std::memory_order_release, std::memory_order_relaxed));
+    if (before == asleep())
+        wake();
+    removeUser();
 }
 
 void Dispatcher::moveTasks(Executor& other) {
@@ -182,7 +181,7 @@ void Dispatcher::moveTasks(Executor& other) {
 }
 
 void Dispatcher::takeInbox() noexcept {
-    if (inbox_.load(std::memory_order_relaxed) == nullptr)
+    if (!hasPosted())
         return;
     Runnable* last = inbox_.exchange(nullptr, std::memory_order_acquire);
     Runnable* first = nullptr;

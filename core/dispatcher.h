@@ -141,7 +141,10 @@ class Dispatcher final : public Executor, public DispatchState {
 
     /// Whoever keeps a pointer to it: its EventLoop, its Dispatchables, the objects that live in it.
     void addUser() noexcept { ++users_; }
-    void removeUser() noexcept;
+    void removeUser() noexcept {
+        if (--users_ == 0)
+            delete this;
+    }
 
   private:
     /// Lent: a foreign loop has asked for the timeout and sleeps by the answer. What its own callbacks do to our
@@ -155,6 +158,26 @@ class Dispatcher final : public Executor, public DispatchState {
 
     ~Dispatcher();
 
+    /// What stands in the inbox while nothing is posted and the loop waits, or may do so before it looks again.
+    Runnable* asleep() const noexcept {
+        return reinterpret_cast<Runnable*>(const_cast<std::atomic<Runnable*>*>(&inbox_));
+    }
+    bool hasPosted() const noexcept {
+        const Runnable* const last = inbox_.load(std::memory_order_relaxed);
+        return last != nullptr && last != asleep();
+    }
+    /// From here on whoever posts wakes the loop. False when something was posted before.
+    bool fallAsleep() noexcept {
+        Runnable* found = nullptr;
+        return inbox_.compare_exchange_strong(found, asleep(), std::memory_order_relaxed) || found == asleep();
+    }
+    /// From here on the loop looks before it falls asleep.
+    void beAwake() noexcept {
+        Runnable* found = asleep();
+        if (inbox_.load(std::memory_order_relaxed) == found)
+            inbox_.compare_exchange_strong(found, nullptr, std::memory_order_relaxed);
+    }
+    [[gnu::noinline]] void postToSleeper(Runnable* added) noexcept;
     bool hasQueued() const noexcept; ///< what does not depend on the time
     bool hasWork() const noexcept;
     void runUv() noexcept;
@@ -192,8 +215,7 @@ class Dispatcher final : public Executor, public DispatchState {
     void exceptionLeft(const std::exception_ptr& exception);
 
     // What other threads post to, apart from what the loop writes as it runs: see detail::lineSize.
-    alignas(detail::lineSize) std::atomic<Runnable*> inbox_ = nullptr; ///< posted, the last first
-    std::atomic<bool> mayRest_ = true; ///< unless it dispatches: then it looks into the inbox again before it sleeps
+    alignas(detail::lineSize) std::atomic<Runnable*> inbox_; ///< posted, the last first; or asleep()
     std::atomic<State> state_ = State::Open;
     const bool hosted_;
     const std::thread::id thread_ = std::this_thread::get_id();
@@ -206,7 +228,7 @@ class Dispatcher final : public Executor, public DispatchState {
     ExecLevel* level_ = nullptr;
     std::atomic<bool> executing_ = false; ///< a level, or a turn, is on the stack
     std::optional<int> quitting_;         ///< all levels, with this code
-    std::atomic<std::size_t> users_ = 0;  ///< those that outlive its thread may go on any
+    std::atomic<std::size_t> users_ = 1;  ///< those that outlive its thread may go on any; until close(), itself
 
     // What there is to do.
     Runnable* tasks_ = nullptr; ///< taken from the inbox, the first first

@@ -43,7 +43,11 @@ struct Dispatcher::Handles {
 };
 
 Dispatcher::Dispatcher(uv_loop_t* host)
-    : hosted_(host != nullptr), loop_(host), poller_(std::in_place), handles_(new Handles) {
+    : inbox_(host != nullptr ? asleep() : nullptr),
+      hosted_(host != nullptr),
+      loop_(host),
+      poller_(std::in_place),
+      handles_(new Handles) {
     handles_->hosted = hosted_;
     const auto check = [this](int status) {
         if (status == 0)
@@ -149,7 +153,13 @@ void Dispatcher::gather(std::optional<Clock::time_point> until) {
 /// not waited over.
 void Dispatcher::gatherReady(std::optional<Clock::time_point> until) {
     const bool withUv = hasUvPart();
-    if (poller_->gather(waitingTime(until), *this) || withUv)
+    int wait = waitingTime(until);
+    if (wait != 0 && !fallAsleep())
+        wait = 0;
+    const bool uvIsReady = poller_->gather(wait, *this);
+    if (wait != 0)
+        beAwake();
+    if (uvIsReady || withUv)
         runUv();
 }
 
@@ -240,7 +250,9 @@ void Dispatcher::armAlarm(std::optional<Clock::time_point> when) noexcept {
 std::optional<std::chrono::milliseconds> Dispatcher::timeout() {
     if (state_ == State::Open && !hosted_)
         state_ = State::Lent;
-    const int wait = waitingTime(std::nullopt);
+    int wait = waitingTime(std::nullopt);
+    if (wait != 0 && !fallAsleep())
+        wait = 0;
     return wait < 0 ? std::nullopt : std::optional(std::chrono::milliseconds(wait));
 }
 
@@ -300,13 +312,14 @@ void Dispatcher::unwatch(FdWatcher& watcher) noexcept {
 void Dispatcher::dispatchForHost() noexcept {
     addUser(); // a slot may end the loop
     try {
+        beAwake();
         collectDue();
         dispatch();
     } catch (...) {
         exceptionLeft(std::current_exception());
     }
     if (!isClosed()) {
-        if (hasWork())
+        if (hasWork() || !fallAsleep())
             uv_idle_start(&handles_->noWait, [](uv_idle_t*) {});
         else
             uv_idle_stop(&handles_->noWait);

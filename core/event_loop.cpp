@@ -170,13 +170,6 @@ void EventLoop::exit(int code) {
         dispatcher.exit(code);
         return;
     }
-    struct Kept { // its thread may have ended before this call has
-        explicit Kept(Dispatcher& one) noexcept : its(one) { its.addUser(); }
-        Kept(const Kept&) = delete;
-        Kept& operator=(const Kept&) = delete;
-        ~Kept() { its.removeUser(); }
-        Dispatcher& its;
-    } const kept(dispatcher);
     post([&dispatcher, code] { dispatcher.exit(code); });
 }
 

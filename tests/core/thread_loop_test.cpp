@@ -172,6 +172,24 @@ TEST_CASE("quit from another thread ends exec promptly") {
     other.join();
 }
 
+TEST_CASE("a posted task may end the loop, and its thread, before post() has returned") {
+    for (int round = 0; round != 500; ++round) {
+        std::promise<EventLoop*> made;
+        auto loop = made.get_future();
+        std::thread there([&made] {
+            EventLoop& mine = *EventLoop::current();
+            mine.post([&made, &mine] { made.set_value(&mine); });
+            mine.exec();
+        });
+        EventLoop& its = *loop.get();
+        if (round % 2 != 0)
+            its.post([&its] { its.quit(); });
+        else
+            its.quit();
+        there.join();
+    }
+}
+
 TEST_CASE("exit from another thread ends the innermost exec that runs when it arrives") {
     EventLoop& loop = *EventLoop::current();
     std::vector<int> codes;
