@@ -126,9 +126,18 @@ inline void Poller::tell(FdWatcher& watcher, std::uint32_t events, Dispatcher& l
     loop.scheduleReady(watcher);
 }
 
+/// What each of so many may take at once: all they want where they are few, and some in any case.
+constexpr std::uint32_t shareOf(int count) noexcept {
+    constexpr int few = 16;
+    constexpr std::uint32_t together = few * DispatchState::wholeShare;
+    constexpr std::uint32_t least = 8 * 1024;
+    return count <= few ? DispatchState::wholeShare : std::max(together / static_cast<std::uint32_t>(count), least);
+}
+
 bool Poller::gather(int milliseconds, Dispatcher& loop) noexcept {
     std::array<epoll_event, 1024> events; // NOLINT(cppcoreguidelines-pro-type-member-init): the kernel fills it in
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
+    loop.share = shareOf(count);
     bool guestIsReady = false;
     for (int i = 0; i < count; ++i) {
         const epoll_event& each = events[static_cast<std::size_t>(i)];

@@ -104,10 +104,10 @@ void ByteQueue::append(ByteQueue&& other) {
     size_ += std::exchange(other.size_, 0);
 }
 
-std::span<std::byte> ByteQueue::reserveBehind() {
+std::span<std::byte> ByteQueue::reserveBehind(std::size_t atMost) {
     // A nearly full segment would make a receive call do little work.
     Segment& tail = tail_->room() >= wholeSegment / 4 ? *tail_ : newTail(take());
-    return {reinterpret_cast<std::byte*>(tail.data) + tail.end, tail.room()};
+    return {reinterpret_cast<std::byte*>(tail.data) + tail.end, std::min(tail.room(), atMost)};
 }
 
 std::string_view ByteQueue::frontBehindEmpty() const noexcept {

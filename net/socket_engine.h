@@ -53,6 +53,7 @@ class SocketEngine : public FdWatcher {
     virtual std::ptrdiff_t receive(std::span<std::byte> into) noexcept = 0;
     virtual std::ptrdiff_t send(std::span<const iovec> from) noexcept = 0;
     virtual std::ptrdiff_t sendPiece(std::string_view bytes) noexcept = 0; ///< As send(), for what stands together.
+    std::size_t share() const noexcept { return dispatchState().share; }   ///< What it should receive at once, at most.
     /// Nothing but the kernel is behind it: bytes come and go as they are.
     bool isPlain() const noexcept { return plain_ >= 0; }
     /// As receive() and sendPiece(), by a system call straight away. For a plain one.

@@ -11,6 +11,8 @@
 
 namespace halyard {
 
+static_assert(DispatchState::wholeShare == ByteQueue::wholeSegment, "who may take most has room for it");
+
 StreamSocket::Answering::Answering(StreamSocket& its) noexcept
     : socket(&its), outer(answering_), loop(its.engine_->dispatchState()), depth(loop.depth) {
     answering_ = this;
@@ -37,7 +39,7 @@ void StreamSocket::endAnswering() noexcept {
         engineReadyFor(ready);
         return;
     }
-    const std::ptrdiff_t received = engine_->receiveAtOnce(input_.reserve());
+    const std::ptrdiff_t received = engine_->receiveAtOnce(input_.reserve(engine_->share()));
     if (received <= 0) [[unlikely]] {
         takeNothing(received);
         return;

@@ -11,8 +11,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -297,4 +299,44 @@ TEST_CASE("a local socket adopts a descriptor, and knows the name of the other e
     CHECK(half.serverName().empty());
     half.write("pair");
     CHECK(end.receive(4) == "pair");
+}
+
+TEST_CASE("of many that have much to say each is heard in part in a turn, and one that is alone as a whole") {
+    constexpr std::size_t many = 128;
+    constexpr std::size_t much = 100'000;
+    constexpr std::size_t together = 16 * 256 * 1024;
+    const std::string said(much, 's');
+    std::vector<PlainSocket> talkers;
+    std::vector<std::unique_ptr<LocalSocket>> hearers;
+    std::size_t heard = 0;
+    std::size_t most = 0;
+    const auto add = [&] {
+        int ends[2];
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+        talkers.emplace_back(ends[1]);
+        LocalSocket& hearer = *hearers.emplace_back(std::make_unique<LocalSocket>());
+        REQUIRE(hearer.setSocketDescriptor(ends[0]));
+        hearer.readyRead.connect([&heard, &most, &hearer] {
+            const std::size_t part = hearer.readAll().size();
+            heard += part;
+            most = std::max(most, part);
+        });
+    };
+    add();
+    pumpIdle();
+    talkers.front().send(said);
+    REQUIRE(pumpUntil([&] { return heard == much; }));
+    CHECK(most == much);
+
+    while (hearers.size() != many)
+        add();
+    pumpIdle();
+    for (const PlainSocket& each : talkers)
+        each.send(said);
+    heard = 0;
+    most = 0;
+    EventLoop::current()->processEvents();
+    CHECK(heard != 0);
+    CHECK(most <= together / many);
+    REQUIRE(pumpUntil([&] { return heard == many * much; }));
 }

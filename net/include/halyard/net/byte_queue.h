@@ -60,13 +60,15 @@ class HALYARD_API ByteQueue {
     void adopt(std::string&& bytes); ///< Takes a long string as it is, without copying its bytes.
     void append(ByteQueue&& other);  ///< Takes all of the other's bytes; many of them as they are.
 
-    /// Room to write at the end, as much as a receive call should be offered. commit() says how much was used, and
-    /// must follow.
-    std::span<std::byte> reserve() {
+    static constexpr std::size_t wholeSegment = 256 * 1024;
+
+    /// Room to write at the end, as much as a receive call should be offered, and not more than is asked for, which is
+    /// a whole segment at most. commit() says how much was used, and must follow.
+    std::span<std::byte> reserve(std::size_t atMost = wholeSegment) {
         if (head_ != nullptr) [[unlikely]]
-            return reserveBehind();
+            return reserveBehind(atMost);
         Segment& tail = newTail(take());
-        return {reinterpret_cast<std::byte*>(tail.data), wholeSegment};
+        return {reinterpret_cast<std::byte*>(tail.data), atMost};
     }
     /// So many bytes were put into what reserve() gave.
     void commit(std::size_t used) noexcept {
@@ -171,7 +173,6 @@ class HALYARD_API ByteQueue {
 
     static constexpr std::size_t shortestReused = 32; ///< shorter ones live in themselves, or are not worth it
     /// What a receive call is offered. With 64 KiB a stream costs a third more processor time, with 128 a tenth.
-    static constexpr std::size_t wholeSegment = 256 * 1024;
 
     static Segment* create(std::size_t capacity);
     static void destroy(Segment* segment) noexcept;
@@ -194,7 +195,7 @@ class HALYARD_API ByteQueue {
     static void giveFirst(Segment*& head) noexcept; ///< Of several: then the next one is the head.
 
     void freeAll() noexcept;
-    std::span<std::byte> reserveBehind();
+    std::span<std::byte> reserveBehind(std::size_t atMost);
     std::string takeOnlyPiece();
     std::string takeAllPieces();
     void appendPieces(std::string_view bytes);
