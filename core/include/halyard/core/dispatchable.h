@@ -17,7 +17,7 @@ struct DispatchState {
     /// make a turn in which everybody else waits: with 64 KiB for each it was one of 350 ms.
     std::uint32_t share = wholeShare;
 
-    static constexpr std::uint32_t wholeShare = 256 * 1024;
+    static constexpr std::uint32_t wholeShare = 256 * 1024; ///< of few
 };
 
 /// Something that a loop calls, and the step between readiness and objects: what gathers readiness only schedules;

@@ -60,7 +60,7 @@ class HALYARD_API ByteQueue {
     void adopt(std::string&& bytes); ///< Takes a long string as it is, without copying its bytes.
     void append(ByteQueue&& other);  ///< Takes all of the other's bytes; many of them as they are.
 
-    static constexpr std::size_t wholeSegment = 256 * 1024;
+    static constexpr std::size_t wholeSegment = 256 * 1024; ///< bytes that a segment has room for
 
     /// Room to write at the end, as much as a receive call should be offered, and not more than is asked for, which is
     /// a whole segment at most. commit() says how much was used, and must follow.
