@@ -165,12 +165,10 @@ int EventLoop::exec() {
 }
 
 void EventLoop::exit(int code) {
-    Dispatcher& dispatcher = dispatcher_;
-    if (dispatcher.isOwnThread()) {
-        dispatcher.exit(code);
-        return;
-    }
-    post([&dispatcher, code] { dispatcher.exit(code); });
+    if (dispatcher_.isOwnThread())
+        dispatcher_.exit(code);
+    else
+        post([&dispatcher = dispatcher_, code] { dispatcher.exit(code); });
 }
 
 bool EventLoop::processEvents(std::chrono::milliseconds wait) {

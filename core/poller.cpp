@@ -21,6 +21,14 @@ constexpr bool sameBits = readiness::Readable == EPOLLIN && readiness::Writable 
                           readiness::Error == EPOLLERR;
 static_assert(sameBits, "interest and readiness travel to the kernel and back as they are");
 
+/// What each of so many may take at once: all they want where they are few, and some in any case.
+constexpr std::uint32_t shareOf(int count) noexcept {
+    constexpr int few = 16;
+    constexpr std::uint32_t together = few * DispatchState::wholeShare;
+    constexpr std::uint32_t least = 8 * 1024;
+    return count <= few ? DispatchState::wholeShare : std::max(together / static_cast<std::uint32_t>(count), least);
+}
+
 } // namespace
 
 Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wakeUp_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -124,14 +132,6 @@ inline void Poller::tell(FdWatcher& watcher, std::uint32_t events, Dispatcher& l
     }
     watcher.ready_ |= static_cast<std::uint16_t>(ready);
     loop.scheduleReady(watcher);
-}
-
-/// What each of so many may take at once: all they want where they are few, and some in any case.
-constexpr std::uint32_t shareOf(int count) noexcept {
-    constexpr int few = 16;
-    constexpr std::uint32_t together = few * DispatchState::wholeShare;
-    constexpr std::uint32_t least = 8 * 1024;
-    return count <= few ? DispatchState::wholeShare : std::max(together / static_cast<std::uint32_t>(count), least);
 }
 
 bool Poller::gather(int milliseconds, Dispatcher& loop) noexcept {

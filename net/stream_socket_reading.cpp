@@ -12,8 +12,8 @@
 namespace halyard {
 
 std::ptrdiff_t StreamSocket::receiveHere() {
-    const std::span<std::byte> room = input_.reserve(engine_->share());
-    const std::ptrdiff_t received = engine_->receive(room.first(std::min(room.size(), inputLimit() - input_.size())));
+    const std::size_t atMost = std::min(engine_->share(), inputLimit() - input_.size());
+    const std::ptrdiff_t received = engine_->receive(input_.reserve(atMost));
     input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
     return received;
 }

@@ -14,10 +14,10 @@ struct DispatchState {
     alignas(detail::lineSize) std::uint32_t depth = 0; ///< slots, tasks and timers on the stack
     bool isAwaited = false;                            ///< somebody waits for the running one to return
     /// How many bytes each of those that are ready together should take at once. A thousand that have much to say
-    /// make a turn in which everybody else waits: with 64 KiB for each it was one of 350 ms.
+    /// make a turn in which everybody else waits: with 64 KiB for each that was a third of a second.
     std::uint32_t share = wholeShare;
 
-    static constexpr std::uint32_t wholeShare = 256 * 1024; ///< of few
+    static constexpr std::uint32_t wholeShare = 256 * 1024; ///< of each of a few
 };
 
 /// Something that a loop calls, and the step between readiness and objects: what gathers readiness only schedules;
