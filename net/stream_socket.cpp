@@ -213,7 +213,7 @@ int StreamSocket::releaseDescriptor() {
         if (state_ != SocketState::Connected)
             return refused(Failure::What::NotConnected);
     }
-    if (!output_.empty() || hindered_.cause != 0)
+    if (!output_.empty() || unreported_ != 0 || hindered_.cause != 0) // a slot of bytesWritten may have written more
         return refused(Failure::What::Unsent);
     const int descriptor = engine_->release();
     try {
@@ -357,32 +357,45 @@ void StreamSocket::leave(Ending how) {
     }
     if (!still || state_ != SocketState::Closing)
         return;
-    if (output_.empty()) {
+    if (output_.empty())
         finish(how);
-        return;
-    }
-    useTimeouts().start(SocketTimeouts::Closing); // for what a slot of stateChanged has written as well
+    else
+        awaitSent(); // for what a slot of stateChanged has written as well
+}
+
+/// The rest of closing, for no longer than the closing timeout.
+void StreamSocket::awaitSent() {
+    useTimeouts().start(SocketTimeouts::Closing);
     if (hindered_.sendBlocked)
         observe(); // else the slot has not returned yet, and what it wrote goes out when it has
 }
 
 void StreamSocket::finish(Ending how) {
     const SocketState before = state_;
-    while (unreported_ != 0) {
+    if (unreported_ != 0) {
         const Still still(*this);
         try {
             reportWritten();
         } catch (...) {
             if (still && state_ == before)
-                finish(how); // abort() has thrown away what came, so that nothing may come behind it
+                finishReported(how); // abort() has thrown away what came, so that nothing may come behind it
             throw;
         }
         if (!still || state_ != before)
             return;
-        if (how == Ending::Reset && unreported_ != 0) {
-            outputLost_ = true; // a slot has just written it, and the peer is about to be told to forget it
-            takeUnreported();
-        }
+    }
+    finishReported(how);
+}
+
+void StreamSocket::finishReported(Ending how) {
+    const SocketState before = state_;
+    if (how == Ending::Gentle && (unreported_ != 0 || !output_.empty())) {
+        awaitSent(); // a slot of bytesWritten has just written it
+        return;
+    }
+    if (unreported_ != 0) {
+        outputLost_ = true; // so here, but the peer is about to be told to forget it
+        takeUnreported();
     }
     const bool wasConnected = before == SocketState::Connected || before == SocketState::Closing;
     const bool tellReadChannel = before != SocketState::Bound && !readFinished_;

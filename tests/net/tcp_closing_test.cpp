@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace halyard;
@@ -424,6 +425,55 @@ TEST_CASE("an exception that leaves a slot of bytesWritten does not keep a conne
         CHECK(trace.text().ends_with("Unconnected readChannelFinished disconnected"));
         CHECK((how == 'a' || received == much.size()));
     }
+}
+
+TEST_CASE("what a slot of bytesWritten still writes when the connection is about to end goes out first") {
+    for (const char from : {'o', 'p', 'd'}) { // outside, in functions that the loop runs, and where that deletes it
+        for (const std::size_t size : {std::size_t{4}, std::size_t{6'000'000}}) {
+            CAPTURE(from);
+            CAPTURE(size);
+            Accepted connection;
+            TcpSocket* const socket = connection.socket.release();
+            bool more = true;
+            socket->bytesWritten.connect([&, socket] {
+                if (std::exchange(more, false))
+                    CHECK(socket->write(std::string(size, 'm')) == static_cast<std::ptrdiff_t>(size));
+            });
+            bool lost = false;
+            socket->disconnected.connect([&, socket] {
+                lost = socket->hasLostOutput();
+                socket->deleteLater();
+            });
+            const auto write = [socket] { socket->write("first"); };
+            const auto end = [from, socket] {
+                socket->disconnectFromHost();
+                if (from == 'd')
+                    delete socket;
+            };
+            if (from == 'o') {
+                write();
+                end();
+            } else {
+                EventLoop::current()->post(write);
+                EventLoop::current()->post(end);
+            }
+            const bool all = drain(connection.peer) == "first" + std::string(size, 'm');
+            CHECK(all);
+            CHECK_FALSE(more);
+            CHECK_FALSE(lost);
+        }
+    }
+}
+
+TEST_CASE("a slot of bytesWritten that never stops writing cannot keep a connection from ending") {
+    TcpPair pair;
+    pair.near->setClosingTimeout(40ms);
+    pair.near->bytesWritten.connect([&] { pair.near->write("more"); });
+    pair.near->write("first");
+    pair.near->disconnectFromHost();
+    pair.far->readyRead.connect([&] { pair.far->readAll(); });
+    CHECK(pumpUntil([&] { return pair.near->state() == SocketState::Unconnected; }));
+    CHECK(pair.near->error() == SocketError::SocketTimeout);
 }
 
 TEST_CASE(

@@ -79,8 +79,8 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool setSocketDescriptor(int descriptor, SocketState state = SocketState::Connected);
     int socketDescriptor() const noexcept; ///< −1 where there is none.
     /// Gives the descriptor away, still non-blocking, and is unconnected then, with the signals of an end; what was
-    /// received and not read stays readable here. −1, with error Operation, where there is no connection or something
-    /// is left to send that the kernel does not take.
+    /// received and not read stays readable here. −1, with error Operation, where there is no connection, where
+    /// something is left to send that the kernel does not take, or where a slot of bytesWritten has just written more.
     int releaseDescriptor();
 
     SocketState state() const noexcept { return state_; } ///< Where the connection stands.
@@ -358,6 +358,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void endAnswering() noexcept;
     void peerEnded(int cause);
     void leave(Ending how);
+    void awaitSent();
     void linger();
     void discardOutput() noexcept {
         outputLost_ = outputLost_ || !output_.empty();
@@ -365,6 +366,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     }
     void dropEngine() noexcept;
     void finish(Ending how);
+    void finishReported(Ending how);
 
     std::ptrdiff_t writeOwned(std::string& owned);
     std::ptrdiff_t writeMoved(std::string& owned);
