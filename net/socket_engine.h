@@ -56,7 +56,8 @@ class SocketEngine : public FdWatcher {
     std::size_t share() const noexcept { return dispatchState().share; }   ///< What it should receive at once, at most.
     /// Nothing but the kernel is behind it: bytes come and go as they are.
     bool isPlain() const noexcept { return plain_ >= 0; }
-    /// As receive() and sendPiece(), by a system call straight away. For a plain one.
+    /// As receive() and sendPiece(), by a system call straight away. For a plain one. They ask first what their callers
+    /// do, so that both are one branch.
     std::ptrdiff_t receiveAtOnce(std::span<std::byte> into) noexcept;
     std::ptrdiff_t sendAtOnce(std::string_view bytes) noexcept;
     /// As send(), from a file; 0 where the file has nothing there.
@@ -116,13 +117,19 @@ class SocketEngine : public FdWatcher {
 };
 
 inline std::ptrdiff_t SocketEngine::receiveAtOnce(std::span<std::byte> into) noexcept {
-    if (const ssize_t received = plain::receive(plain_, into); received >= 0) [[likely]]
+    const ssize_t received = plain::receive(plain_, into);
+    if (received > 0) [[likely]]
         return received;
+    if (received == 0)
+        return 0;
     return errno != EINTR ? -errno : receive(into);
 }
 
 inline std::ptrdiff_t SocketEngine::sendAtOnce(std::string_view bytes) noexcept {
-    if (const ssize_t sent = plain::send(plain_, bytes); sent >= 0) [[likely]]
+    const ssize_t sent = plain::send(plain_, bytes);
+    if (sent == static_cast<ssize_t>(bytes.size())) [[likely]]
+        return sent;
+    if (sent >= 0)
         return sent;
     return errno != EINTR ? -errno : sendPiece(bytes);
 }

@@ -133,9 +133,9 @@ ssize_t interposedRecv(int fd, void* into, std::size_t size, int flags) noexcept
 long interposedSyscall(long number, long a, long b, long c, long d, long e, long f) noexcept __asm__("syscall");
 long interposedSyscall(long number, long a, long b, long c, long d, long e, long f) noexcept {
     static constinit Next<long(long, long, long, long, long, long, long)> next("syscall");
-    if (number != SYS_read && number != SYS_sendto)
+    if (number != SYS_recvfrom && number != SYS_sendto)
         return next(number, a, b, c, d, e, f);
-    const Call call = number == SYS_read ? Call::Recv : Call::Send;
+    const Call call = number == SYS_recvfrom ? Call::Recv : Call::Send;
     return Interposed::transfer(call, static_cast<std::size_t>(c),
                                 [&](std::size_t most) { return next(number, a, b, static_cast<long>(most), d, e, f); });
 }
