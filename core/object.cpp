@@ -142,8 +142,9 @@ const std::string& Object::objectName() const noexcept {
 void Object::setObjectName(std::string name) {
     if (name == objectName())
         return;
+    const std::string told = name; // a slot may change the object's own, or take it away
     extra().name = std::move(name);
-    objectNameChanged(extra_->name);
+    objectNameChanged(told);
 }
 
 bool Object::blockSignals(bool block) noexcept {

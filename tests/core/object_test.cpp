@@ -299,12 +299,24 @@ TEST_CASE("a name is told when it changes") {
     CHECK(told == std::vector<std::string>{"one", "two", ""});
 }
 
-TEST_CASE("a slot of objectNameChanged may delete the object") {
-    auto* object = new Object;
-    std::string told;
-    object->objectNameChanged.connect([&](const std::string&) { delete object; });
-    object->setObjectName("a name that is too long to stand in the string itself");
-    CHECK(told.empty());
+TEST_CASE("a slot of objectNameChanged keeps the name that it was told, whatever becomes of the object") {
+    const std::string longName = "a name that is too long to stand in the string itself";
+    for (const bool dies : {true, false}) {
+        CAPTURE(dies);
+        auto* object = new Object;
+        std::vector<std::string> told;
+        object->objectNameChanged.connect([&](const std::string& name) {
+            if (dies)
+                delete object;
+            else
+                object->setObjectName("another");
+            told.push_back(name);
+        });
+        object->setObjectName(longName);
+        CHECK(told == (dies ? std::vector{longName} : std::vector<std::string>{"another", longName}));
+        if (!dies)
+            delete object;
+    }
 }
 
 // --- destroyed ---

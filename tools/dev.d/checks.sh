@@ -140,7 +140,7 @@ check_proxies() {
 }
 
 # Every target in tests/fuzz, as many at a time as there are processors, each for HALYARD_FUZZ_SECONDS: a minute in
-# `check --full`. Else ten for those of parsers; sockets in the hands of any program, which need longer, meet the known inputs.
+# `check --full`. Else ten, but sockets in the hands of any program, which need longer, meet the known inputs.
 check_fuzz() {
     local targets seconds=${HALYARD_FUZZ_SECONDS:-10}
     targets=$(cd tests/fuzz && basename -s .cpp -- *.cpp)
