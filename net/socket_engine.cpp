@@ -53,6 +53,8 @@ std::uint32_t SocketEngine::wait(std::uint32_t wanted, std::optional<Time> until
     look.fd = descriptor();
     if (look.fd < 0)
         return readiness::Writable; // it has not begun yet: the client has to do that
+    if (wanted == readiness::None)
+        look.fd = -1; // poll(2) would tell of errors all the same, over and over
     if ((wanted & readiness::Readable) != 0)
         look.events |= POLLIN;
     if ((wanted & readiness::Writable) != 0)

@@ -202,7 +202,6 @@ void StreamServer::acceptSome(const Pointer<StreamServer>& self) {
                 continue;
             return;
         }
-        ++arrivals_;
         if (inErrorEpisode_) {
             endErrorEpisode();
             setError(SocketError::None, {});
@@ -214,6 +213,7 @@ void StreamServer::acceptSome(const Pointer<StreamServer>& self) {
                 return;
             continue;
         }
+        ++arrivals_;
         incoming_ = accepted;
         incomingConnection(accepted);
         if (!self)

@@ -39,21 +39,24 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
     if (msec >= 0 && !hasPendingConnections())
         until = WaitClock::after(std::chrono::milliseconds(msec));
     std::optional<SocketEngine::Time> retry; // while the system is exhausted, or the limits are
-    for (;;) {
+    constexpr int patience = 16;             // for what comes and is no client, when the time is over
+    for (int late = 0;;) {
         if (hasFound())
             return true;
         if (!isListening() || !hasRoom())
             return false;
         const auto next = retry && (!until || *retry < *until) ? retry : until;
+        const bool isOver = until && WaitClock::now() >= *until && ++late > patience;
         int error = 0;
-        const bool came = engine_->wait(retry ? readiness::None : readiness::Readable, next, &error) != readiness::None;
+        const bool came =
+            !isOver && engine_->wait(retry ? readiness::None : readiness::Readable, next, &error) != readiness::None;
         if (error != 0) {
             setError(socketErrorFromErrno(error),
                      "cannot wait for a client: " + std::generic_category().message(error));
             return false;
         }
         const std::uint32_t before = arrivals_;
-        if (came || retry) {
+        if (came || (retry && !isOver)) {
             const DispatchScope asInTheLoop;
             acceptSome();
         }
@@ -63,7 +66,7 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
             return hasFound();
         if (pausedByError_ && !isExhausted())
             return false;
-        if (!came && next == until) {
+        if (isOver || (!came && next == until)) {
             *timedOut = true;
             setError(SocketError::SocketTimeout,
                      isExhausted() ? std::generic_category().message(acceptCause_) : std::string());

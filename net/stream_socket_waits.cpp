@@ -28,7 +28,8 @@ bool StreamSocket::hasDueWork() const noexcept {
            (state_ == SocketState::Connected && writeEnded_ && hindered_.peerHasEnded);
 }
 
-/// Does for this socket alone what the loop does, until `verdict` has one.
+/// Does for this socket alone what the loop does, until `verdict` has one. What is ready when the time is over is still
+/// done, but not without end: a peer may always have something more.
 template <class Verdict>
 bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
     if (!isOnItsThread("a wait of a socket"))
@@ -36,7 +37,8 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
     const Pointer<StreamSocket> self(this);
     if (mayTransmit() && !hindered_.sendBlocked)
         transmitQueued(); // what slots wrote and what has not left yet
-    for (;;) {
+    constexpr int patience = 16;
+    for (int late = 0;;) {
         if (const std::optional<bool> is = verdict()) {
             if (*is && failure_.what == Failure::What::Wait)
                 failure_ = {};
@@ -47,28 +49,30 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
         // The socket's own timeouts run on.
         const std::optional<Time> timeout = timeouts() != nullptr ? timeouts()->next() : std::nullopt;
         const bool timeoutFirst = timeout && (!until || *timeout < *until);
+        const std::optional<Time> end = timeoutFirst ? timeout : until;
+        const bool isOver = end && WaitClock::now() >= *end && ++late > patience;
+        const bool isDue = !isOver && hasDueWork();
         int error = 0;
-        const std::uint32_t ready =
-            hasDueWork() ? readiness::None : engine_->wait(interest(), timeoutFirst ? timeout : until, &error);
+        const std::uint32_t ready = isOver || isDue ? readiness::None : engine_->wait(interest(), end, &error);
         if (error != 0) {
             fail(Failure::What::Broken, socketErrorFromErrno(error), error);
             return false;
         }
-        if (ready == readiness::None && !hasDueWork() && timeoutFirst) {
-            const DispatchScope asInTheLoop;
-            timeouts()->dispatch();
-        } else if (ready == readiness::None && !hasDueWork()) {
-            if (isConnecting()) {
-                finish(Ending::Reset);
-                if (self)
-                    setFailure(Failure::What::ConnectWait, SocketError::SocketTimeout);
-            } else {
-                fail(Failure::What::Wait, SocketError::SocketTimeout);
-            }
-            return false;
-        } else {
+        if (ready != readiness::None || isDue || (!isOver && hasDueWork())) {
             const DispatchScope asInTheLoop;
             engineReady(ready);
+        } else if (timeoutFirst) {
+            const DispatchScope asInTheLoop;
+            timeouts()->dispatch();
+            late = 0;
+        } else if (isConnecting()) {
+            finish(Ending::Reset);
+            if (self)
+                setFailure(Failure::What::ConnectWait, SocketError::SocketTimeout);
+            return false;
+        } else {
+            fail(Failure::What::Wait, SocketError::SocketTimeout);
+            return false;
         }
         if (!self)
             return false;

@@ -5,6 +5,7 @@
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/timer.h>
+#include <halyard/net/connection_limits.h>
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
 
@@ -17,6 +18,7 @@
 #include <atomic>
 #include <chrono>
 #include <climits>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -141,6 +143,27 @@ TEST_CASE("where the limit allows nobody there is no sense in waiting") {
         server.setMaxPendingConnections(INT_MAX);
         CHECK(came(Waited(server, -1)));
     }
+}
+
+TEST_CASE("clients that are turned away do not end a wait, and cannot keep it from ending in time") {
+    Listening server;
+    server.setLimits(std::make_shared<ConnectionLimits>(100, 1));
+    const PlainSocket only = PlainSocket::connectedTo(server.serverPort());
+    REQUIRE(came(Waited(server, 5000)));
+    REQUIRE(server.nextPendingConnection() != nullptr);
+    const PlainSocket refused = PlainSocket::connectedTo(server.serverPort());
+    CHECK(timeIsOver(Waited(server, 0)));
+    CHECK(server.limits()->refusedConnections() == 1);
+
+    std::atomic<bool> ends = false;
+    std::thread others([&, port = server.serverPort()] {
+        while (!ends)
+            PlainSocket::connectedTo(port).reset();
+    });
+    CHECK(timeIsOver(Waited(server, 50)));
+    ends = true;
+    others.join();
+    CHECK(server.announced == 1);
 }
 
 TEST_CASE("a wait ends when slots took what came, closed the server or deleted it: false, and not timed out") {

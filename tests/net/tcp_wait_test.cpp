@@ -4,6 +4,7 @@
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/timer.h>
+#include <halyard/net/local_socket.h>
 #include <halyard/net/tcp_socket.h>
 
 #include <logged.h>
@@ -11,12 +12,16 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <chrono>
+#include <ctime>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <linux/net_tstamp.h>
 #include <malloc.h>
+#include <sys/socket.h>
 
 using namespace halyard;
 using namespace halyard::test;
@@ -220,6 +225,47 @@ TEST_CASE("a socket that is deleted, aborted or connected anew in a slot ends th
     CHECK(pair.near->waitForReadyRead(5000));
     CHECK(pair.near->waitForConnected(5000));
     CHECK(pair.near->peerPort() == listener.port());
+}
+
+TEST_CASE("a peer that never stops sending cannot keep a wait from ending in time") {
+    for (const bool ownTimeout : {false, true}) { // the wait's time, or the socket's own
+        CAPTURE(ownTimeout);
+        std::array<int, 2> ends{};
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+        const PlainSocket peer(ends[1]);
+        LocalSocket socket;
+        REQUIRE(socket.setSocketDescriptor(ends[0]));
+        const auto start = std::chrono::steady_clock::now();
+        socket.readyRead.connect([&] {
+            if (socket.readAll() == "more" && std::chrono::steady_clock::now() - start < patience(5s))
+                peer.send("more");
+        });
+        peer.send("more");
+        if (ownTimeout) {
+            socket.setWriteTimeout(30ms);
+            socket.write(std::string(20'000'000, 'w')); // which the peer does not read
+        }
+        CHECK(socket.waitForDisconnected(ownTimeout ? -1 : 30) == ownTimeout);
+        CHECK(std::chrono::steady_clock::now() - start < patience(5s));
+        CHECK(socket.error() == SocketError::SocketTimeout);
+    }
+}
+
+TEST_CASE("a wait of a socket that listens to nothing rests, whatever the system goes on telling") {
+    const TcpPair pair;
+    const int stamps = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    REQUIRE(::setsockopt(pair.near->socketDescriptor(), SOL_SOCKET, SO_TIMESTAMPING, &stamps, sizeof stamps) == 0);
+    pair.near->write("x"); // whose stamp nobody reads: poll(2) says POLLERR from now on
+    pair.near->pauseReading();
+    const auto processorTime = [] {
+        timespec now{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+    };
+    const auto before = processorTime();
+    CHECK_FALSE(pair.near->waitForDisconnected(200));
+    CHECK(processorTime() - before < 100ms);
+    CHECK(pair.near->error() == SocketError::SocketTimeout);
 }
 
 TEST_CASE("waiting for the end with megabytes to send ends when the peer has them") {

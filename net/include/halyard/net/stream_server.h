@@ -209,7 +209,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     int backlog_ = SOMAXCONN;
     SocketError error_ = SocketError::None;
     std::uint32_t listening_ = 0;    ///< counts the times that it began to listen
-    std::uint32_t arrivals_ = 0;     ///< counts the connections that were accepted
+    std::uint32_t arrivals_ = 0;     ///< counts the connections that were let in
     mutable bool isLimited_ = false; ///< limits_ allowed no further connection
     bool pausedByUser_ = false;
     bool pausedByError_ = false;
