@@ -25,7 +25,11 @@ StreamSocket::StreamSocket(Object* parent) : Object(parent) {}
 StreamSocket::~StreamSocket() {
     if (answering_ != nullptr)
         endAnswering();
-    if (engine_ == nullptr || state_ == SocketState::Bound || hindered_.cause != 0)
+    if (engine_ == nullptr || state_ == SocketState::Bound)
+        return;
+    if (outputLost_)
+        engine_->close(true); // an orderly end would say that this was all
+    if (outputLost_ || hindered_.cause != 0)
         return;
     const bool isHeardOut = output_.empty() && !isConnecting() && !hindered_.peerHasEnded && !engine_->closeOverInput();
     if (isHeardOut || !output_.empty())
@@ -213,7 +217,7 @@ int StreamSocket::releaseDescriptor() {
         if (state_ != SocketState::Connected)
             return refused(Failure::What::NotConnected);
     }
-    if (!output_.empty() || unreported_ != 0 || hindered_.cause != 0) // a slot of bytesWritten may have written more
+    if (!output_.empty() || unreported_ != 0 || outputLost_ || hindered_.cause != 0) // slots may have written more
         return refused(Failure::What::Unsent);
     const int descriptor = engine_->release();
     try {
@@ -357,7 +361,7 @@ void StreamSocket::leave(Ending how) {
     }
     if (!still || state_ != SocketState::Closing)
         return;
-    if (output_.empty())
+    if (how == Ending::Reset || outputLost_ || output_.empty())
         finish(how);
     else
         awaitSent(); // for what a slot of stateChanged has written as well
@@ -371,6 +375,8 @@ void StreamSocket::awaitSent() {
 }
 
 void StreamSocket::finish(Ending how) {
+    if (outputLost_ && how == Ending::Gentle)
+        how = Ending::Reset; // an orderly end would say that this was all
     const SocketState before = state_;
     if (unreported_ != 0) {
         const Still still(*this);

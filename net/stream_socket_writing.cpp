@@ -32,8 +32,9 @@ bool StreamSocket::mayWriteAfterAll(std::string_view call) {
     return false;
 }
 
+/// Not behind bytes that were lost.
 bool StreamSocket::mayTransmit() const noexcept {
-    return (state_ == SocketState::Connected || state_ == SocketState::Closing) && hindered_.cause == 0;
+    return (state_ == SocketState::Connected || state_ == SocketState::Closing) && hindered_.cause == 0 && !outputLost_;
 }
 
 /// A write that does not answer, in a slot of readyRead, what has just been read.
@@ -151,7 +152,7 @@ void StreamSocket::shutdownWrite() {
 /// Tells the peer of the end of what was written, once all of that has gone.
 void StreamSocket::endWriting() noexcept {
     if (!hindered_.writeEnds || writeEnded_ || !output_.empty() || state_ != SocketState::Connected ||
-        hindered_.cause != 0)
+        hindered_.cause != 0 || outputLost_)
         return;
     writeEnded_ = true;
     engine_->shutdownSend();

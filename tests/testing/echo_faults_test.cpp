@@ -1,5 +1,8 @@
 // A server and a client that talk over one loop, and every call that they make fails once, in every way.
 #include "echo_scenario.h"
+#include <plain_socket.h>
+
+#include <halyard/signals/pointer.h>
 
 #include <logged.h>
 
@@ -67,4 +70,43 @@ TEST_CASE("with everything failing by chance, what is not there is told") {
     CHECK(complete > 30);
     CHECK(complete < 290);
     CHECK(pumpUntil([&] { return descriptors() == before; }));
+}
+
+TEST_CASE("behind bytes that could not be sent nothing follows, nor an end that looks like that of all") {
+    for (const char how : {'w', 'q', 'd', 's', 'r', 'x', 'l', 'c'}) {
+        CAPTURE(how);
+        Logged log;
+        TcpServer server;
+        REQUIRE(server.listen(HostAddress::LocalHost));
+        const PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
+        REQUIRE(server.waitForNewConnection(5000));
+        TcpSocket* socket = server.nextPendingConnection();
+        const Pointer<TcpSocket> guard(socket);
+        socket->errorOccurred.connect([&] {
+            CHECK(socket->hasLostOutput());
+            if (how == 'w')
+                CHECK(socket->write("behind") == 6);
+            else if (how == 'q')
+                CHECK(socket->waitForDisconnected(5000));
+            else if (how == 'd')
+                socket->disconnectFromHost();
+            else if (how == 's')
+                socket->shutdownWrite();
+            else if (how == 'r')
+                CHECK(socket->releaseDescriptor() == -1);
+            else if (how == 'x')
+                delete socket;
+            else if (how == 'l')
+                CHECK_FALSE((socket->write("behind") == 6 && socket->waitForBytesWritten(5000)));
+        });
+        socket->stateChanged.connect([&](SocketState state) {
+            if (how == 'c' && state == SocketState::Closing)
+                CHECK(socket->write("behind") == -1);
+        });
+        Faults faults;
+        faults.fail(Call::Send, ENOBUFS, When::once());
+        CHECK(socket->write("lost") == 4);
+        CHECK(pumpUntil([&] { return !guard || guard->state() == SocketState::Unconnected; }));
+        CHECK(pumpUntil([&] { return peer.isReset(); })); // with a byte or an end before it, it would not be
+    }
 }
