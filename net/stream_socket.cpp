@@ -343,9 +343,10 @@ void StreamSocket::close() {
 void StreamSocket::abort() {
     if (!isOnItsThread("abort() of a socket"))
         return;
-    input_.clear();
     if (state_ != SocketState::Unconnected)
-        finish(Ending::Reset); // what is queued goes last of all: nothing that a slot writes may overtake it
+        finish(Ending::Abort);
+    else
+        input_.clear();
 }
 
 /// Closing: what is queued goes out first.
@@ -377,36 +378,44 @@ void StreamSocket::awaitSent() {
 void StreamSocket::finish(Ending how) {
     if (outputLost_ && how == Ending::Gentle)
         how = Ending::Reset; // an orderly end would say that this was all
-    const SocketState before = state_;
     if (unreported_ != 0) {
         const Still still(*this);
         try {
             reportWritten();
         } catch (...) {
-            if (still && state_ == before)
-                finishReported(how); // abort() has thrown away what came, so that nothing may come behind it
+            if (still && state_ != SocketState::Unconnected)
+                finishReported(how);
             throw;
         }
-        if (!still || state_ != before)
+        if (!still)
             return;
+        if (state_ == SocketState::Unconnected) { // the slot's doing
+            if (how == Ending::Abort)
+                input_.clear();
+            return;
+        }
     }
     finishReported(how);
 }
 
+/// What is thrown away goes last of all: nothing may follow it, neither what a slot has written nor what came while it
+/// ran.
 void StreamSocket::finishReported(Ending how) {
-    const SocketState before = state_;
     if (how == Ending::Gentle && (unreported_ != 0 || !output_.empty())) {
         awaitSent(); // a slot of bytesWritten has just written it
         return;
     }
+    if (how == Ending::Abort)
+        input_.clear();
     if (unreported_ != 0) {
         outputLost_ = true; // so here, but the peer is about to be told to forget it
         takeUnreported();
     }
+    const SocketState before = state_;
     const bool wasConnected = before == SocketState::Connected || before == SocketState::Closing;
     const bool tellReadChannel = before != SocketState::Bound && !readFinished_;
     if (!wasConnected || how != Ending::Gentle || hindered_.peerHasEnded)
-        engine_->close(how == Ending::Reset);
+        engine_->close(how == Ending::Reset || how == Ending::Abort);
     else if (!engine_->closeOverInput())
         linger();
     dropEngine();

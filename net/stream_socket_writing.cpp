@@ -258,7 +258,7 @@ void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
 void StreamSocket::setWriteBufferLimit(std::size_t bytes) { terms().outputLimit = bytes != 0 ? bytes : unlimited; }
 
 void StreamSocket::outputIsFull() {
-    if (outputFull_)
+    if (outputFull_ || outputLost_) // of which nothing is sent any more, and nobody could tell that it has drained
         return;
     outputFull_ = tellFull_ = true;
     engine_->schedule();

@@ -98,9 +98,10 @@ class WatchedSocket {
 
     void flushes() {
         const std::size_t before = reported_;
+        const int connection = connections_;
         const Pointer<StreamSocket> self = socket_;
         const bool is = socket_->flush();
-        demand(!is || !self || reported_ != before || state_ != SocketState::Connected);
+        demand(!is || !self || connections_ != connection || reported_ != before || state_ != SocketState::Connected);
     }
 
     /// These bytes were read from the socket.

@@ -465,6 +465,41 @@ TEST_CASE("what a slot of bytesWritten still writes when the connection is about
     }
 }
 
+TEST_CASE(
+    "abort() ends the connection whatever the slot of its last bytesWritten does, which still has all that came") {
+    for (const char how : {'l', 'd', 'a', 't'}) { // runs the loop, ends the connection in either way, throws
+        CAPTURE(how);
+        TcpPair pair;
+        TcpSocket& socket = *pair.near;
+        pair.far->write("unread");
+        REQUIRE(pumpUntil([&] { return socket.bytesAvailable() == 6; }));
+        const SocketTrace trace(socket);
+        socket.bytesWritten.connect([&] {
+            if (how == 'l') {
+                pair.far->write(" and more");
+                CHECK(pumpUntil([&] { return socket.bytesAvailable() == 15; }));
+                CHECK(socket.peek() == "unread and more");
+            } else if (how == 'd') {
+                socket.disconnectFromHost();
+            } else if (how == 'a') {
+                socket.abort();
+            } else {
+                throw std::runtime_error("out of a slot");
+            }
+        });
+        socket.write("x");
+        if (how == 't')
+            CHECK_THROWS_AS(socket.abort(), std::runtime_error);
+        else
+            socket.abort();
+        CHECK(socket.state() == SocketState::Unconnected);
+        CHECK(socket.bytesAvailable() == 0);
+        CHECK(trace.text().ends_with("Unconnected readChannelFinished disconnected"));
+        CHECK(pumpUntil([&] { return pair.far->state() == SocketState::Unconnected; }));
+        CHECK((pair.far->errorString().find("reset") == std::string::npos) == (how == 'd'));
+    }
+}
+
 TEST_CASE("a slot of bytesWritten that never stops writing cannot keep a connection from ending") {
     TcpPair pair;
     pair.near->setClosingTimeout(40ms);

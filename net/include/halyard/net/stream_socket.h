@@ -278,7 +278,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     friend class StreamServer;
     friend class WorkerPool;
     using Time = Clock::time_point;
-    enum class Ending : std::uint8_t { Gentle, Reset, Released };
+    enum class Ending : std::uint8_t { Gentle, Reset, Abort, Released };
     static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
 
     void engineReady(std::uint32_t ready) final;
