@@ -230,6 +230,8 @@ class World {
 
     void doTo(Node& node, std::uint8_t what, std::size_t value) {
         Node* const other = seats_[value % seats_.size()];
+        if (isEnding_ && what >= 3 && what <= 10 && wires_.isEmitting(node.id))
+            return;
         switch (what) {
         case 0:
         case 1:
@@ -335,7 +337,7 @@ class World {
             });
             break;
         case 23:
-            if (wires_.size() != 0) {
+            if (wires_.size() != 0 && !(isEnding_ && wires_.isEmitting(wires_[how % wires_.size()].from))) {
                 auto& wire = wires_[how % wires_.size()];
                 const bool was = std::exchange(wire.isAlive, false);
                 wire.isRevoked = wire.isRevoked || was;
@@ -343,7 +345,7 @@ class World {
             }
             break;
         case 24:
-            if (wires_.size() != 0) {
+            if (wires_.size() != 0 && !(isEnding_ && wires_.isEmitting(wires_[how / 2 % wires_.size()].from))) {
                 auto& wire = wires_[how / 2 % wires_.size()];
                 wire.isBlocked = how % 2 == 0;
                 wire.handle.setBlocked(wire.isBlocked);

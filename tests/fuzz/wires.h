@@ -147,6 +147,11 @@ class Wires {
         --loops_;
     }
 
+    /// One of its emissions is under way. How far it has come is only known where it calls somebody.
+    bool isEmitting(int object) const {
+        return std::ranges::any_of(frames_, [=](const Frame* each) { return each->from == object; });
+    }
+
     // --- the queue ---
 
     void queue(const Waiting& what) { waiting_.push_back(what); }
