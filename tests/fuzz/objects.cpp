@@ -53,7 +53,6 @@ class Node : public Object {
     bool isToDie = false;
     int nameNumber = 0;
     std::vector<int> children{};
-    int parentId = -1;
 
   protected:
     void customEvent(Event& event) override;
@@ -134,14 +133,15 @@ class World {
     }
 
     void dies(Node& node) {
-        const bool withParent = node.parentId >= 0 && dying_.contains(node.parentId);
+        const int parent = parents_[node.id];
+        const bool withParent = dying_.contains(parent);
         demand(node.isToDie || withParent);
         demand(living_.erase(node.id) == 1);
         for (Node*& each : seats_)
             if (each == &node)
                 each = nullptr;
-        if (!withParent && node.parentId >= 0)
-            std::erase(living_.at(node.parentId)->children, node.id);
+        if (!withParent && parent != -1)
+            std::erase(living_.at(parent)->children, node.id);
         dying_.insert(node.id);
         ++halfDead_;
         wires_.objectDies(node.id);
@@ -373,6 +373,7 @@ class World {
             return;
         auto* const node = new Node(*this, ++ids_);
         living_[node->id] = node;
+        parents_[node->id] = -1;
         seats_[place] = node;
         guards_.emplace_back(node->id, node);
         node->destroyed.connect([this, id = node->id] {
@@ -458,15 +459,12 @@ class World {
     }
 
     void adopt(Node& node, Node* parent) {
-        for (const Node* each = parent; each != nullptr;) {
-            if (each == &node)
+        for (int above = parent != nullptr ? parent->id : -1; above != -1; above = parents_[above])
+            if (above == node.id)
                 return node.setParent(parent); // refused
-            const auto next = living_.find(each->parentId);
-            each = next != living_.end() ? next->second : nullptr;
-        }
-        if (const auto before = living_.find(node.parentId); before != living_.end())
+        if (const auto before = living_.find(parents_[node.id]); before != living_.end())
             std::erase(before->second->children, node.id);
-        node.parentId = parent != nullptr ? parent->id : -1;
+        parents_[node.id] = parent != nullptr ? parent->id : -1;
         if (parent != nullptr)
             parent->children.push_back(node.id);
         node.setParent(parent);
@@ -515,7 +513,8 @@ class World {
     ManualClock clock_;
     Wires wires_;
     std::map<int, Node*> living_;
-    std::set<int> dying_;
+    std::set<int> dying_;        ///< or dead
+    std::map<int, int> parents_; ///< of those too; −1: nobody's child
     std::array<Node*, 5> seats_{};
     std::vector<std::pair<int, Pointer<Node>>> guards_;
     int ids_ = 0;

@@ -428,6 +428,7 @@ class World {
                 ::close(ends[i]);
                 continue;
             }
+            both[i]->readAll(); // where it is refused, that stays
             both[i]->connectionBegins();
             try {
                 if (!both[i]->get()->setSocketDescriptor(ends[i])) {
