@@ -376,8 +376,6 @@ void StreamSocket::awaitSent() {
 }
 
 void StreamSocket::finish(Ending how) {
-    if (outputLost_ && how == Ending::Gentle)
-        how = Ending::Reset; // an orderly end would say that this was all
     if (unreported_ != 0) {
         const Still still(*this);
         try {
@@ -401,6 +399,8 @@ void StreamSocket::finish(Ending how) {
 /// What is thrown away goes last of all: nothing may follow it, neither what a slot has written nor what came while it
 /// ran.
 void StreamSocket::finishReported(Ending how) {
+    if (outputLost_ && how == Ending::Gentle)
+        how = Ending::Reset; // an orderly end would say that this was all
     if (how == Ending::Gentle && (unreported_ != 0 || !output_.empty())) {
         awaitSent(); // a slot of bytesWritten has just written it
         return;

@@ -110,3 +110,24 @@ TEST_CASE("behind bytes that could not be sent nothing follows, nor an end that 
         CHECK(pumpUntil([&] { return peer.isReset(); })); // with a byte or an end before it, it would not be
     }
 }
+
+TEST_CASE("what a slot of the last bytesWritten writes, and cannot be sent, makes the end a reset too") {
+    TcpServer server;
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    const PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
+    REQUIRE(server.waitForNewConnection(5000));
+    TcpSocket& socket = *server.nextPendingConnection();
+    Faults faults;
+    socket.bytesWritten.connect([&] {
+        if (faults.injected() == 0) {
+            faults.fail(Call::Send, ENOBUFS, When::once());
+            CHECK(socket.write("lost") == 4);
+        }
+    });
+    CHECK(socket.write("sent") == 4);
+    socket.disconnectFromHost();
+    CHECK(socket.hasLostOutput());
+    CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+    CHECK(peer.receive(4) == "sent");
+    CHECK(pumpUntil([&] { return peer.isReset(); }));
+}
