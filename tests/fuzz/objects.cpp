@@ -1,5 +1,6 @@
 // What a program may do with objects, signals, timers and the loop's queue, from outside and in every slot, handler and
 // functor's destructor: anything in any order, as the input says.
+#include "script.h"
 #include "wires.h"
 
 #include <halyard/core/clock.h>
@@ -20,8 +21,6 @@ using namespace halyard::fuzz;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct Thrown {};
 
 class World;
 
@@ -78,7 +77,7 @@ class World {
     World& operator=(const World&) = delete;
 
     void run() {
-        while (!script_.empty()) {
+        while (!script_.isOver()) {
             attempt([this] { doSomething(); });
             check();
         }
@@ -86,7 +85,7 @@ class World {
     }
 
     ~World() {
-        withoutThrowing([this] {
+        script_.withoutThrowing([this] {
             while (!living_.empty())
                 kill(*living_.begin()->second);
         });
@@ -147,9 +146,11 @@ class World {
         wires_.objectDies(node.id);
     }
 
-    void act() { act(noThrow_ == 0); }
+    void act() {
+        script_.act([this] { doSomething(); });
+    }
     void actInPeace() {
-        withoutThrowing([this] { act(); });
+        script_.withoutThrowing([this] { act(); });
     }
 
     /// Where nobody may call anybody; and not at all while an object's connections end one by one.
@@ -161,44 +162,9 @@ class World {
         isEnding_ = before;
     }
 
-    bool says() { return (nextFromBack() & 1U) != 0; }
+    bool says() { return script_.says(); }
 
   private:
-    // --- the script ---
-
-    std::uint8_t nextFromFront() {
-        if (script_.empty())
-            return 0;
-        const char byte = script_.front();
-        script_.remove_prefix(1);
-        return static_cast<std::uint8_t>(byte);
-    }
-
-    std::uint8_t nextFromBack() {
-        if (script_.empty())
-            return 0;
-        const char byte = script_.back();
-        script_.remove_suffix(1);
-        return static_cast<std::uint8_t>(byte);
-    }
-
-    /// What a program does stands at the front, what its slots do at the back: so neither moves the other.
-    std::uint8_t next() { return depth_ == 0 ? nextFromFront() : nextFromBack(); }
-
-    /// In a slot: often nothing.
-    void act(bool) {
-        if (depth_ == 3 || (nextFromBack() & 1U) == 0)
-            return;
-        ++depth_;
-        try {
-            doSomething();
-        } catch (...) {
-            --depth_;
-            throw;
-        }
-        --depth_;
-    }
-
     template <class Action>
     void attempt(Action action) {
         try {
@@ -207,18 +173,11 @@ class World {
         }
     }
 
-    template <class Action>
-    void withoutThrowing(Action action) {
-        ++noThrow_;
-        action();
-        --noThrow_;
-    }
-
     // --- what is done ---
 
     void doSomething() {
-        const std::uint8_t what = next() % 29;
-        const std::uint8_t how = next();
+        const std::uint8_t what = script_.next() % 29;
+        const std::uint8_t how = script_.next();
         if (what >= 22) {
             doToAll(what, how);
             return;
@@ -273,7 +232,7 @@ class World {
             break;
         case 11:
             if (!isEnding_)
-                withoutThrowing([&] { kill(node); });
+                script_.withoutThrowing([&] { kill(node); });
             break;
         case 12:
             node.isToDie = true;
@@ -358,8 +317,7 @@ class World {
             wires_.inLoop([&] { clock_.advance(std::chrono::milliseconds(how % 64)); });
             break;
         case 27:
-            if (noThrow_ == 0 && depth_ != 0)
-                throw Thrown();
+            script_.throwIfAllowed();
             break;
         default:
             if (seats_[how % seats_.size()] == nullptr)
@@ -417,7 +375,7 @@ class World {
     void connect(Node& from, Node& to) {
         if (wires_.size() == 60)
             return;
-        const std::uint8_t how = next();
+        const std::uint8_t how = script_.next();
         const auto way = static_cast<ConnectionType>(how % 4);
         const ConnectionType once = how / 4 % 4 == 0 ? ConnectionType::SingleShot : ConnectionType::Auto;
         const std::size_t place = wires_.add({.handle = {}, .from = from.id, .to = to.id, .type = way | once});
@@ -509,7 +467,7 @@ class World {
         check();
     }
 
-    std::string_view script_;
+    Script script_;
     ManualClock clock_;
     Wires wires_;
     std::map<int, Node*> living_;
@@ -520,8 +478,6 @@ class World {
     int ids_ = 0;
     int number_ = 0;
     int lastEvent_ = 0;
-    int depth_ = 0; ///< of slots that do something
-    int noThrow_ = 0;
     int halfDead_ = 0;      ///< objects between their destructor and destroyed
     bool isEnding_ = false; ///< a functor
 };

@@ -1,6 +1,7 @@
 // What a program may do with two clients, a server and the connections that it gives, from outside and in every slot:
 // anything in any order, as the input says, while system calls fail if it says so. The first byte chooses what carries
 // the connections.
+#include "script.h"
 #include "watched_socket.h"
 
 #include <halyard/core/clock.h>
@@ -22,8 +23,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Thrown {};
-
 const std::string localName = "@halyard-fuzz-" + std::to_string(::getpid());
 
 class World {
@@ -37,7 +36,7 @@ class World {
     World& operator=(const World&) = delete;
 
     void run() {
-        while (!script_.empty()) {
+        while (!script_.isOver()) {
             attempt([this] { doSomething(); });
             for (const auto& each : all_)
                 each->check();
@@ -46,46 +45,15 @@ class World {
     }
 
     ~World() {
-        withoutThrowing([this] {
+        script_.withoutThrowing([this] {
             delete server_.get();
             all_.clear();
         });
     }
 
   private:
-    // --- the script ---
-
-    std::uint8_t nextFromFront() {
-        if (script_.empty())
-            return 0;
-        const char byte = script_.front();
-        script_.remove_prefix(1);
-        return static_cast<std::uint8_t>(byte);
-    }
-
-    std::uint8_t nextFromBack() {
-        if (script_.empty())
-            return 0;
-        const char byte = script_.back();
-        script_.remove_suffix(1);
-        return static_cast<std::uint8_t>(byte);
-    }
-
-    /// What a program does stands at the front, what its slots do at the back: so neither moves the other.
-    std::uint8_t next() { return depth_ == 0 ? nextFromFront() : nextFromBack(); }
-
-    /// In a slot: often nothing.
     void act() {
-        if (depth_ == 3 || (nextFromBack() & 1U) == 0)
-            return;
-        ++depth_;
-        try {
-            doSomething();
-        } catch (...) {
-            --depth_;
-            throw;
-        }
-        --depth_;
+        script_.act([this] { doSomething(); });
     }
 
     template <class Action>
@@ -111,7 +79,7 @@ class World {
             if (mayThrow)
                 act();
             else
-                withoutThrowing([this] { act(); });
+                script_.withoutThrowing([this] { act(); });
         }));
         return all_.back().get();
     }
@@ -130,19 +98,11 @@ class World {
             static_cast<TcpServer&>(*server_).listen(HostAddress::LocalHost);
     }
 
-    /// Destructors emit: what leaves their slots would end the program.
-    template <class Action>
-    void withoutThrowing(Action action) {
-        ++noThrow_;
-        action();
-        --noThrow_;
-    }
-
     // --- what is done ---
 
     void doSomething() {
-        const std::uint8_t what = next() % 37;
-        const std::uint8_t how = next();
+        const std::uint8_t what = script_.next() % 37;
+        const std::uint8_t how = script_.next();
         WatchedSocket* const client = how % 2 == 0 ? clients_[how / 2 % 2] : accepted_[how / 2 % 2];
         const std::uint8_t value = how / 4;
         if (what >= 26)
@@ -203,7 +163,7 @@ class World {
             break;
         case 13:
             watched.endsItself(false);
-            withoutThrowing([&] { delete &socket; });
+            script_.withoutThrowing([&] { delete &socket; });
             break;
         case 14:
             watched.endsItself(false);
@@ -278,8 +238,7 @@ class World {
             adoptPair();
             break;
         case 33:
-            if (depth_ != 0 && noThrow_ == 0)
-                throw Thrown();
+            script_.throwIfAllowed();
             break;
         case 34:
             if (clients_[how % 2]->isGone())
@@ -400,7 +359,7 @@ class World {
             break;
         case 4:
             flows_.mayLose();
-            withoutThrowing([this] { delete server_.get(); });
+            script_.withoutThrowing([this] { delete server_.get(); });
             break;
         default:
             if (!server_->isListening())
@@ -413,7 +372,7 @@ class World {
     /// With it, those whom nobody has taken.
     void endPending() {
         flows_.mayLose();
-        withoutThrowing([this] { server_->close(); });
+        script_.withoutThrowing([this] { server_->close(); });
     }
 
     void adoptPair() {
@@ -460,7 +419,7 @@ class World {
                                    GetSockOpt, Listen,  Poll,       Recv,     RecvMsg,     Send,
                                    SendFile,   SendMsg, SetSockOpt, Shutdown, Socket};
         const testing::Call call = calls[how % calls.size()];
-        const std::uint8_t when = next();
+        const std::uint8_t when = script_.next();
         flows_.mayLose(true);
         hasFaults_ = true;
         if ((when & 1U) == 0) {
@@ -510,7 +469,7 @@ class World {
         return std::ranges::all_of(all_, [](const auto& each) { return each->isSettled(); });
     }
 
-    std::string_view script_;
+    Script script_;
     const bool isLocal_;
     ManualClock clock_;
     testing::Faults faults_;
@@ -521,8 +480,6 @@ class World {
     std::array<WatchedSocket*, 2> accepted_{};
     Pointer<StreamServer> server_;
     std::size_t budget_ = 2'000'000; ///< bytes that may still be written
-    int depth_ = 0;                  ///< of slots that do something
-    int noThrow_ = 0;
 };
 
 int lowestFreeDescriptor() {
