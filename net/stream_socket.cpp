@@ -277,7 +277,7 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
         else if (ready == readiness::None)
             observe();
     } else if (state_ == SocketState::Connected) {
-        if (hindered_.peerHasEnded && (writeEnded_ || !readFinished_) && hindered_.cause == 0)
+        if (hasBegunToEnd() && hindered_.cause == 0)
             leave(Ending::Gentle);
         else if (hindered_.leaving || (!output_.empty() && !hindered_.sendBlocked && hindered_.cause == 0))
             goOn();
@@ -290,6 +290,12 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
     }
     if (still && (ready & ~readiness::Writable) != 0)
         observe(); // after an error it is watched no longer, and there may be more to come
+}
+
+/// What a slot has kept from going on to its end: bytes were lost, or there is nothing to come and nothing more may go.
+bool StreamSocket::hasBegunToEnd() const noexcept {
+    return state_ == SocketState::Connected &&
+           (outputLost_ || (hindered_.peerHasEnded && (writeEnded_ || !readFinished_)));
 }
 
 /// The peer has closed (cause 0), or the connection broke.

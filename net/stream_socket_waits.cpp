@@ -24,8 +24,7 @@ std::optional<Clock::time_point> deadlineIn(int msec) {
 /// What the loop would do in its next turn without any readiness.
 bool StreamSocket::hasDueWork() const noexcept {
     return hindered_.cause != 0 || unreported_ != 0 || tellFull_ || hasDrained() ||
-           (state_ == SocketState::Closing && output_.empty()) ||
-           (state_ == SocketState::Connected && hindered_.peerHasEnded && (writeEnded_ || !readFinished_));
+           (state_ == SocketState::Closing && output_.empty()) || hasBegunToEnd();
 }
 
 /// Does for this socket alone what the loop does, until `verdict` has one. What is ready when the time is over is still

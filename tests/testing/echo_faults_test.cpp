@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <stdexcept>
 #include <string>
 
 using namespace halyard;
@@ -130,4 +131,28 @@ TEST_CASE("what a slot of the last bytesWritten writes, and cannot be sent, make
     CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
     CHECK(peer.receive(4) == "sent");
     CHECK(pumpUntil([&] { return peer.isReset(); }));
+}
+
+TEST_CASE("a connection that has lost bytes ends where a slot of its error throws, half open too") {
+    TcpServer server;
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    const PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
+    REQUIRE(server.waitForNewConnection(5000));
+    TcpSocket& socket = *server.nextPendingConnection();
+    socket.setAllowHalfOpen(true);
+    bool ended = false;
+    socket.readChannelFinished.connect([&] { ended = true; });
+    peer.shutdownWrite();
+    REQUIRE(pumpUntil([&] { return ended; }));
+    socket.errorOccurred.connect([&] {
+        socket.write("behind");
+        throw std::runtime_error("out of a slot");
+    });
+    Faults faults;
+    faults.fail(Call::Send, ENOBUFS, When::once());
+    CHECK(socket.write("lost") == 4);
+    const auto isOver = [&] { return socket.state() == SocketState::Unconnected; };
+    CHECK_THROWS_AS(pumpUntil(isOver), std::runtime_error);
+    CHECK(pumpUntil(isOver));
+    CHECK(peer.isReset());
 }

@@ -356,6 +356,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool isInReadyRead() const noexcept { return answering_ != nullptr && findAnswering() != nullptr; }
     Answering* findAnswering() const noexcept;
     void endAnswering() noexcept;
+    bool hasBegunToEnd() const noexcept;
     void peerEnded(int cause);
     void leave(Ending how);
     void awaitSent();
