@@ -1,6 +1,7 @@
 // The blocking half of StreamServer: it does for one server what the loop does for all.
 #include <halyard/net/stream_server.h>
 
+#include "poll_until.h"
 #include "socket_engine.h"
 
 #include <halyard/core/clock.h>
@@ -39,14 +40,13 @@ bool StreamServer::waitForNewConnection(int msec, bool* timedOut) {
     if (msec >= 0 && !hasPendingConnections())
         until = WaitClock::after(std::chrono::milliseconds(msec));
     std::optional<SocketEngine::Time> retry; // while the system is exhausted, or the limits are
-    constexpr int patience = 16;             // for what comes and is no client, when the time is over
-    for (int late = 0;;) {
+    for (Overtime overtime;;) {
         if (hasFound())
             return true;
         if (!isListening() || !hasRoom())
             return false;
         const auto next = retry && (!until || *retry < *until) ? retry : until;
-        const bool isOver = until && WaitClock::now() >= *until && ++late > patience;
+        const bool isOver = overtime.isOver(until);
         int error = 0;
         const bool came =
             !isOver && engine_->wait(retry ? readiness::None : readiness::Readable, next, &error) != readiness::None;

@@ -27,9 +27,11 @@ StreamSocket::~StreamSocket() {
         endAnswering();
     if (engine_ == nullptr || state_ == SocketState::Bound)
         return;
-    if (outputLost_)
+    if (outputLost_) {
         engine_->close(true); // an orderly end would say that this was all
-    if (outputLost_ || hindered_.cause != 0)
+        return;
+    }
+    if (hindered_.cause != 0)
         return;
     const bool isHeardOut = output_.empty() && !isConnecting() && !hindered_.peerHasEnded && !engine_->closeOverInput();
     if (isHeardOut || !output_.empty())
@@ -417,9 +419,8 @@ void StreamSocket::finishReported(Ending how) {
         outputLost_ = true; // so here, but the peer is about to be told to forget it
         takeUnreported();
     }
-    const SocketState before = state_;
-    const bool wasConnected = before == SocketState::Connected || before == SocketState::Closing;
-    const bool tellReadChannel = before != SocketState::Bound && !readFinished_;
+    const bool wasConnected = state_ == SocketState::Connected || state_ == SocketState::Closing;
+    const bool tellReadChannel = state_ != SocketState::Bound && !readFinished_;
     if (!wasConnected || how != Ending::Gentle || hindered_.peerHasEnded)
         engine_->close(how == Ending::Reset || how == Ending::Abort);
     else if (!engine_->closeOverInput())

@@ -1,6 +1,7 @@
 // The blocking half of StreamSocket: it does for one socket what the loop does for all.
 #include <halyard/net/stream_socket.h>
 
+#include "poll_until.h"
 #include "socket_engine.h"
 #include "socket_timeouts.h"
 
@@ -27,8 +28,7 @@ bool StreamSocket::hasDueWork() const noexcept {
            (state_ == SocketState::Closing && output_.empty()) || hasBegunToEnd();
 }
 
-/// Does for this socket alone what the loop does, until `verdict` has one. What is ready when the time is over is still
-/// done, but not without end: a peer may always have something more.
+/// Does for this socket alone what the loop does, until `verdict` has one.
 template <class Verdict>
 bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
     if (!isOnItsThread("a wait of a socket"))
@@ -36,8 +36,7 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
     const Pointer<StreamSocket> self(this);
     if (mayTransmit() && !hindered_.sendBlocked)
         transmitQueued(); // what slots wrote and what has not left yet
-    constexpr int patience = 16;
-    for (int late = 0;;) {
+    for (Overtime overtime;;) {
         if (const std::optional<bool> is = verdict()) {
             if (*is && failure_.what == Failure::What::Wait)
                 failure_ = {};
@@ -49,7 +48,7 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
         const std::optional<Time> timeout = timeouts() != nullptr ? timeouts()->next() : std::nullopt;
         const bool timeoutFirst = timeout && (!until || *timeout < *until);
         const std::optional<Time> end = timeoutFirst ? timeout : until;
-        const bool isOver = end && WaitClock::now() >= *end && ++late > patience;
+        const bool isOver = overtime.isOver(end);
         const bool isDue = !isOver && hasDueWork();
         int error = 0;
         const std::uint32_t ready = isOver || isDue ? readiness::None : engine_->wait(interest(), end, &error);
@@ -63,7 +62,7 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
         } else if (timeoutFirst) {
             const DispatchScope asInTheLoop;
             timeouts()->dispatch();
-            late = 0;
+            overtime = {};
         } else if (isConnecting()) {
             finish(Ending::Reset);
             if (self)

@@ -151,8 +151,7 @@ void StreamSocket::shutdownWrite() {
 
 /// Tells the peer of the end of what was written, once all of that has gone.
 void StreamSocket::endWriting() noexcept {
-    if (!hindered_.writeEnds || writeEnded_ || !output_.empty() || state_ != SocketState::Connected ||
-        hindered_.cause != 0 || outputLost_)
+    if (!hindered_.writeEnds || writeEnded_ || !output_.empty() || state_ != SocketState::Connected || !mayTransmit())
         return;
     writeEnded_ = true;
     engine_->shutdownSend();

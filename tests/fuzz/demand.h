@@ -13,6 +13,18 @@ inline void demand(bool isSo) {
         __builtin_trap();
 }
 
+/// One more on the stack, until the scope ends in any way.
+class Inside {
+  public:
+    explicit Inside(int& depth) noexcept : depth_(depth) { ++depth_; }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() { --depth_; }
+
+  private:
+    int& depth_;
+};
+
 inline std::string_view textOf(const std::uint8_t* data, std::size_t size) {
     return {reinterpret_cast<const char*>(data), size};
 }

@@ -15,6 +15,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 using namespace halyard;
 using namespace halyard::fuzz;
@@ -50,13 +51,11 @@ class Node : public Object {
     Clock::time_point due;
     int ticks = 0;
     bool isToDie = false;
-    int nameNumber = 0;
     std::vector<int> children{};
 
   protected:
     void customEvent(Event& event) override;
     void childEvent(ChildEvent& event) override;
-    void timerEvent(TimerEvent& event) override;
     bool eventFilter(Object* watched, Event& event) override;
 
   private:
@@ -191,6 +190,9 @@ class World {
         Node* const other = seats_[value % seats_.size()];
         if (isEnding_ && what >= 3 && what <= 10 && wires_.isEmitting(node.id))
             return;
+        const auto leadsTo = [&](const auto& wire) {
+            return wire.from == node.id && wire.to == other->id && !wire.isRelay;
+        };
         switch (what) {
         case 0:
         case 1:
@@ -207,15 +209,13 @@ class World {
             break;
         case 7:
             if (other != nullptr) {
-                const std::size_t ended = wires_.cut(
-                    [&](const auto& wire) { return wire.from == node.id && wire.to == other->id && !wire.isRelay; });
+                const std::size_t ended = wires_.cut(leadsTo);
                 demand(node.happened.disconnect(other) == ended);
             }
             break;
         case 8:
             if (other != nullptr) {
-                const std::size_t ended = wires_.cut(
-                    [&](const auto& wire) { return wire.from == node.id && wire.to == other->id && wire.isMember; });
+                const std::size_t ended = wires_.cut([&](const auto& wire) { return leadsTo(wire) && wire.isMember; });
                 demand(node.happened.disconnect(other, &Node::hear) == ended);
             }
             break;
@@ -225,8 +225,7 @@ class World {
             break;
         case 10:
             if (other != nullptr) {
-                const std::size_t ended = wires_.cut(
-                    [&](const auto& wire) { return wire.from == node.id && wire.to == other->id && !wire.isRelay; });
+                const std::size_t ended = wires_.cut(leadsTo);
                 demand(other->disconnectFrom(&node) == ended);
             }
             break;
@@ -296,18 +295,16 @@ class World {
             });
             break;
         case 23:
-            if (wires_.size() != 0 && !(isEnding_ && wires_.isEmitting(wires_[how % wires_.size()].from))) {
-                auto& wire = wires_[how % wires_.size()];
-                const bool was = std::exchange(wire.isAlive, false);
-                wire.isRevoked = wire.isRevoked || was;
-                demand(wire.handle.disconnect() == was);
+            if (Wires::Wire* const wire = wireAt(how)) {
+                const bool was = std::exchange(wire->isAlive, false);
+                wire->isRevoked = wire->isRevoked || was;
+                demand(wire->handle.disconnect() == was);
             }
             break;
         case 24:
-            if (wires_.size() != 0 && !(isEnding_ && wires_.isEmitting(wires_[how / 2 % wires_.size()].from))) {
-                auto& wire = wires_[how / 2 % wires_.size()];
-                wire.isBlocked = how % 2 == 0;
-                wire.handle.setBlocked(wire.isBlocked);
+            if (Wires::Wire* const wire = wireAt(how / 2)) {
+                wire->isBlocked = how % 2 == 0;
+                wire->handle.setBlocked(wire->isBlocked);
             }
             break;
         case 25:
@@ -324,6 +321,14 @@ class World {
                 sit(how % seats_.size());
             break;
         }
+    }
+
+    /// Null where there is none that may be changed now.
+    Wires::Wire* wireAt(std::size_t place) {
+        if (wires_.size() == 0)
+            return nullptr;
+        Wires::Wire& wire = wires_[place % wires_.size()];
+        return isEnding_ && wires_.isEmitting(wire.from) ? nullptr : &wire;
     }
 
     void sit(std::size_t place) {
@@ -493,8 +498,6 @@ void Node::goesOff() { world_.ticks(*this); }
 void Node::customEvent(Event& event) { world_.comes(*this, static_cast<Numbered&>(event)); }
 
 void Node::childEvent(ChildEvent&) { world_.actInPeace(); }
-
-void Node::timerEvent(TimerEvent&) { world_.act(); }
 
 bool Node::eventFilter(Object* watched, Event& event) {
     World& world = world_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "demand.h"
+
 #include <cstdint>
 #include <string_view>
 
@@ -23,22 +25,15 @@ class Script {
     void act(Something something) {
         if (depth_ == 3 || !says())
             return;
-        ++depth_;
-        try {
-            something();
-        } catch (...) {
-            --depth_;
-            throw;
-        }
-        --depth_;
+        const Inside slot(depth_);
+        something();
     }
 
     /// Destructors emit: what leaves their slots would end the program.
     template <class Action>
     void withoutThrowing(Action action) {
-        ++noThrow_;
+        const Inside peace(noThrow_);
         action();
-        --noThrow_;
     }
 
     /// Only in slots, where it may be.

@@ -147,14 +147,8 @@ class WatchedSocket {
     template <class Check>
     void slot(Check check) {
         check();
-        ++inSlots_;
-        try {
-            act_(true);
-        } catch (...) {
-            --inSlots_;
-            throw;
-        }
-        --inSlots_;
+        const Inside slot(inSlots_);
+        act_(true);
     }
 
     void watch() {

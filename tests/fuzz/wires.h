@@ -137,14 +137,8 @@ class Wires {
     /// What runs the loop, in a slot too.
     template <class Run>
     void inLoop(Run run) {
-        ++loops_;
-        try {
-            run();
-        } catch (...) {
-            --loops_;
-            throw;
-        }
-        --loops_;
+        const Inside loop(loops_);
+        run();
     }
 
     /// One of its emissions is under way. How far it has come is only known where it calls somebody.

@@ -1,6 +1,7 @@
 #include "far_ends.h"
 #include "socket_trace.h"
 #include "tcp_pair.h"
+#include <accepted.h>
 #include <plain_socket.h>
 
 #include <halyard/core/clock.h>
@@ -25,21 +26,6 @@ using namespace halyard::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// A socket whose peer is plain.
-struct Accepted {
-    Accepted() {
-        TcpServer server;
-        server.listen(HostAddress::LocalHost);
-        peer = PlainSocket::connectedTo(server.serverPort());
-        server.waitForNewConnection(5000);
-        socket.reset(server.nextPendingConnection());
-        socket->setParent(nullptr);
-    }
-
-    PlainSocket peer;
-    std::unique_ptr<TcpSocket> socket;
-};
 
 /// Everything up to the peer's end, while the loop runs.
 std::string drain(const PlainSocket& peer) {

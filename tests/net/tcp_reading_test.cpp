@@ -1,5 +1,6 @@
 #include "socket_trace.h"
 #include "tcp_pair.h"
+#include <accepted.h>
 #include <plain_socket.h>
 
 #include <halyard/core/event_loop.h>
@@ -19,19 +20,6 @@ using namespace halyard::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct Accepted {
-    Accepted() {
-        server.listen(HostAddress::LocalHost);
-        peer = PlainSocket::connectedTo(server.serverPort());
-        server.waitForNewConnection(5000);
-        socket = server.nextPendingConnection();
-    }
-
-    TcpServer server;
-    PlainSocket peer;
-    TcpSocket* socket;
-};
 
 /// How often the loop turns in a tenth of a second: a descriptor that is ready again and again makes it spin.
 int turnsInAWhile() {

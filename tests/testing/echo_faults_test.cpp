@@ -1,6 +1,6 @@
 // A server and a client that talk over one loop, and every call that they make fails once, in every way.
 #include "echo_scenario.h"
-#include <plain_socket.h>
+#include <accepted.h>
 
 #include <halyard/signals/pointer.h>
 
@@ -77,11 +77,8 @@ TEST_CASE("behind bytes that could not be sent nothing follows, nor an end that 
     for (const char how : {'w', 'q', 'd', 's', 'r', 'x', 'l', 'c'}) {
         CAPTURE(how);
         Logged log;
-        TcpServer server;
-        REQUIRE(server.listen(HostAddress::LocalHost));
-        const PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
-        REQUIRE(server.waitForNewConnection(5000));
-        TcpSocket* socket = server.nextPendingConnection();
+        Accepted connection;
+        TcpSocket* const socket = connection.socket.release();
         const Pointer<TcpSocket> guard(socket);
         socket->errorOccurred.connect([&] {
             CHECK(socket->hasLostOutput());
@@ -108,16 +105,14 @@ TEST_CASE("behind bytes that could not be sent nothing follows, nor an end that 
         faults.fail(Call::Send, ENOBUFS, When::once());
         CHECK(socket->write("lost") == 4);
         CHECK(pumpUntil([&] { return !guard || guard->state() == SocketState::Unconnected; }));
-        CHECK(pumpUntil([&] { return peer.isReset(); })); // with a byte or an end before it, it would not be
+        CHECK(pumpUntil([&] { return connection.peer.isReset(); })); // with a byte or an end before it, it would not be
+        delete guard.get();
     }
 }
 
 TEST_CASE("what a slot of the last bytesWritten writes, and cannot be sent, makes the end a reset too") {
-    TcpServer server;
-    REQUIRE(server.listen(HostAddress::LocalHost));
-    const PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
-    REQUIRE(server.waitForNewConnection(5000));
-    TcpSocket& socket = *server.nextPendingConnection();
+    Accepted connection;
+    TcpSocket& socket = *connection.socket;
     Faults faults;
     socket.bytesWritten.connect([&] {
         if (faults.injected() == 0) {
@@ -129,20 +124,17 @@ TEST_CASE("what a slot of the last bytesWritten writes, and cannot be sent, make
     socket.disconnectFromHost();
     CHECK(socket.hasLostOutput());
     CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
-    CHECK(peer.receive(4) == "sent");
-    CHECK(pumpUntil([&] { return peer.isReset(); }));
+    CHECK(connection.peer.receive(4) == "sent");
+    CHECK(pumpUntil([&] { return connection.peer.isReset(); }));
 }
 
 TEST_CASE("a connection that has lost bytes ends where a slot of its error throws, half open too") {
-    TcpServer server;
-    REQUIRE(server.listen(HostAddress::LocalHost));
-    const PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
-    REQUIRE(server.waitForNewConnection(5000));
-    TcpSocket& socket = *server.nextPendingConnection();
+    Accepted connection;
+    TcpSocket& socket = *connection.socket;
     socket.setAllowHalfOpen(true);
     bool ended = false;
     socket.readChannelFinished.connect([&] { ended = true; });
-    peer.shutdownWrite();
+    connection.peer.shutdownWrite();
     REQUIRE(pumpUntil([&] { return ended; }));
     socket.errorOccurred.connect([&] {
         socket.write("behind");
@@ -154,5 +146,5 @@ TEST_CASE("a connection that has lost bytes ends where a slot of its error throw
     const auto isOver = [&] { return socket.state() == SocketState::Unconnected; };
     CHECK_THROWS_AS(pumpUntil(isOver), std::runtime_error);
     CHECK(pumpUntil(isOver));
-    CHECK(peer.isReset());
+    CHECK(connection.peer.isReset());
 }
