@@ -15,6 +15,7 @@
 #include <logged.h>
 #include <plain_socket.h>
 #include <pump.h>
+#include <pump_peer.h>
 
 #include <atomic>
 #include <memory>
@@ -63,15 +64,7 @@ struct Limited {
 
 bool answers(const PlainSocket& client) {
     client.send("?");
-    std::string got;
-    return pumpUntil([&] {
-        got += client.receiveNow();
-        return got == "?";
-    });
-}
-
-bool isTurnedAway(const PlainSocket& client) {
-    return pumpUntil([&] { return client.isReset(); });
+    return pumpPeer(client, 1) == "?";
 }
 
 } // namespace
@@ -90,8 +83,7 @@ TEST_CASE("where as many are open as may be, further clients wait in the backlog
 
     first[1].close();
     REQUIRE(pumpUntil([&] { return it.served == 4; }));
-    std::string got;
-    CHECK(pumpUntil([&] { return (got += later[0].receiveNow()) == "first"; }));
+    CHECK(pumpPeer(later[0], 5) == "first");
     CHECK(it.server.acceptState() == AcceptState::Full);
     first[0].reset();
     CHECK(pumpUntil([&] { return it.served == 5; }));
@@ -118,7 +110,7 @@ TEST_CASE("limits may be asked for, and changed: what one peer may have is for i
     CHECK(it.limits->maxConnections() == 7);
     CHECK(it.limits->maxConnectionsOfOnePeer() == 1);
     const auto mine = clients(it.server, 2);
-    CHECK(isTurnedAway(mine[1]));
+    CHECK(pumpReset(mine[1]));
     it.limits->setMaxConnectionsOfOnePeer(2);
     CHECK(it.limits->maxConnectionsOfOnePeer() == 2);
     CHECK(answers(clients(it.server, 1)[0]));
@@ -131,7 +123,7 @@ TEST_CASE("a peer that has all of its connections is reset, and those behind it 
     REQUIRE(pumpUntil([&] { return it.served == 2; }));
     const PlainSocket third = connectedFrom(1, it.server.serverPort());
     const PlainSocket other = connectedFrom(2, it.server.serverPort());
-    CHECK(isTurnedAway(third));
+    CHECK(pumpReset(third));
     CHECK(answers(other));
     CHECK(it.served == 3);
     REQUIRE(it.refused.size() == 1);
@@ -191,7 +183,7 @@ TEST_CASE("IPv4 and IPv6 listeners share a peer's count, as a dual-stack one has
     REQUIRE(both.listen(HostAddress::Any)); // to which IPv4 comes in its mapped form
     const auto mine = clients(it.server, 1);
     REQUIRE(pumpUntil([&] { return it.served == 1; }));
-    CHECK(isTurnedAway(PlainSocket::connectedTo(both.serverPort())));
+    CHECK(pumpReset(PlainSocket::connectedTo(both.serverPort())));
     CHECK(served == 0);
     const PlainSocket other = connectedFrom(2, both.serverPort());
     CHECK(pumpUntil([&] { return served == 1; }));
@@ -275,7 +267,7 @@ TEST_CASE("connections of a pool count, whose end comes from its threads") {
     const auto got = [&](int count) { return pumpUntilElsewhere([&, count] { return served == count; }); };
     auto mine = clients(server, 2);
     REQUIRE(got(2));
-    CHECK(isTurnedAway(PlainSocket::connectedTo(server.serverPort())));
+    CHECK(pumpReset(PlainSocket::connectedTo(server.serverPort())));
     const PlainSocket other = connectedFrom(2, server.serverPort());
     REQUIRE(got(3));
     CHECK(limits->connections() == 3);
@@ -310,8 +302,7 @@ TEST_CASE("a connection counts while a deleted socket delivers the rest, and not
         pumpIdle();
         delete socket;
         CHECK(limits->connections() == 1);
-        std::size_t got = 0;
-        CHECK(pumpUntil([&] { return (got += client.receiveNow().size()) == much.size(); }));
+        CHECK(pumpPeer(client).size() == much.size());
         CHECK(pumpUntil([&] { return limits->connections() == 0; }));
     }
     SUBCASE("given away") {

@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 #include <plain_socket.h>
 #include <pump.h>
+#include <pump_peer.h>
 
 #include <chrono>
 #include <memory>
@@ -76,7 +77,7 @@ TEST_CASE("clients finish, and the last of them is the end") {
     CHECK(pumpUntil([&] { return its.drain.connections() == 1; }));
     second.send("still here");
     CHECK(pumpUntil([&] { return its.sockets[1]->bytesToWrite() == 0; }));
-    CHECK(pumpUntil([&] { return second.receiveNow() == "still here"; }));
+    CHECK(pumpPeer(second, 10) == "still here");
     CHECK(its.finished.count() == 0);
     second.close();
     CHECK(its.finished.wait(patience()));
@@ -91,7 +92,7 @@ TEST_CASE("who waits in the backlog is served still: its connection stands") {
         each.send("hello");
     std::size_t echoed = 0;
     for (const PlainSocket& each : waiting)
-        echoed += pumpUntil([&] { return each.receiveNow() == "hello"; }) ? 1 : 0;
+        echoed += pumpPeer(each, 5) == "hello" ? 1 : 0;
     CHECK(echoed == 20);
     CHECK(its.finished.count() == 0);
 }
@@ -195,14 +196,11 @@ TEST_CASE(
             limits->setMaxConnections(0);
         its.drain.start();
         CHECK_FALSE(its.server.isListening());
-        if (raised) {
-            std::string got;
-            CHECK(pumpUntil([&] { return (got += waiting.receiveNow()) == "ahoy"; }));
-        } else {
-            CHECK(pumpUntil([&] { return waiting.isReset(); }));
-        }
+        if (raised)
+            CHECK(pumpPeer(waiting, 4) == "ahoy");
+        else
+            CHECK(pumpReset(waiting));
         served.send("and I");
-        std::string got;
-        CHECK(pumpUntil([&] { return (got += served.receiveNow()) == "and I"; }));
+        CHECK(pumpPeer(served, 5) == "and I");
     }
 }

@@ -11,6 +11,7 @@
 
 #include <logged.h>
 #include <pump.h>
+#include <pump_peer.h>
 
 #include <doctest/doctest.h>
 
@@ -25,21 +26,6 @@ using namespace halyard;
 using namespace halyard::test;
 using namespace std::chrono_literals;
 
-namespace {
-
-/// Everything up to the peer's end, while the loop runs.
-std::string drain(const PlainSocket& peer) {
-    std::string all;
-    bool ended = false;
-    pumpUntil([&] {
-        all += peer.receiveNow(&ended);
-        return ended;
-    });
-    return all;
-}
-
-} // namespace
-
 TEST_CASE("a socket that is closed and deleted at once still delivers what it was given") {
     const std::string all(6'000'000, 'c');
     for (const bool closed : {true, false}) {
@@ -49,7 +35,7 @@ TEST_CASE("a socket that is closed and deleted at once still delivers what it wa
         if (closed)
             connection.socket->close();
         connection.socket.reset();
-        CHECK(drain(connection.peer) == all);
+        CHECK(pumpPeer(connection.peer) == all);
     }
 }
 
@@ -62,7 +48,7 @@ TEST_CASE("what a slot wrote before it deleted the socket is delivered") {
         delete socket;
     });
     connection.peer.send("everything");
-    CHECK(drain(connection.peer) == "the answer to everything");
+    CHECK(pumpPeer(connection.peer) == "the answer to everything");
 }
 
 TEST_CASE("what was written while connecting is delivered by a socket that was deleted before it stood") {
@@ -73,7 +59,7 @@ TEST_CASE("what was written while connecting is delivered by a socket that was d
         socket.write("early");
     }
     const PlainSocket peer = listener.accept();
-    CHECK(drain(peer) == "early");
+    CHECK(pumpPeer(peer) == "early");
 }
 
 TEST_CASE("an aborted socket delivers nothing more") {
@@ -81,7 +67,7 @@ TEST_CASE("an aborted socket delivers nothing more") {
     connection.socket->write(std::string(20'000'000, 'a'));
     connection.socket->abort();
     connection.socket.reset();
-    CHECK(drain(connection.peer).size() < 20'000'000);
+    CHECK(pumpPeer(connection.peer).size() < 20'000'000);
 }
 
 TEST_CASE("a deleted socket reads away what it did not want, so that its last words arrive") {
@@ -191,7 +177,7 @@ TEST_CASE("a peer that never reads cannot hold a closing socket longer than its 
     CHECK(connection.socket->error() == SocketError::SocketTimeout);
     CHECK(connection.socket->errorString().ends_with(" did not take in time what was left to send"));
     CHECK(trace.text().ends_with("error(SocketTimeout while Closing) Unconnected readChannelFinished disconnected"));
-    drain(connection.peer);
+    pumpPeer(connection.peer);
 }
 
 TEST_CASE("nor can it hold what is left of a deleted one") {
@@ -226,7 +212,7 @@ TEST_CASE("half close: this side's end is told to the peer, and the other direct
     CHECK(socket.write("too late") == -1);
     CHECK(socket.errorString() == "the socket's writing has been shut down");
     CHECK(log.lines().size() == 1);
-    CHECK(drain(connection.peer) == request);
+    CHECK(pumpPeer(connection.peer) == request);
     CHECK(socket.state() == SocketState::Connected);
     pumpIdle();
     SocketTrace trace(socket);
@@ -270,7 +256,7 @@ TEST_CASE("half close inside slots: the end comes after what the slot wrote") {
         socket.shutdownWrite();
     });
     connection.peer.send("?");
-    CHECK(drain(connection.peer) == "one ");
+    CHECK(pumpPeer(connection.peer) == "one ");
     CHECK(socket.state() == SocketState::Connected);
     connection.peer.close();
     CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
@@ -286,7 +272,7 @@ TEST_CASE("half close before the connection stands: the peer sees what was writt
             socket.write("early");
         socket.shutdownWrite();
         const PlainSocket peer = listener.accept();
-        CHECK(drain(peer) == (withBytes ? "early" : ""));
+        CHECK(pumpPeer(peer) == (withBytes ? "early" : ""));
         peer.send("and back");
         CHECK(pumpUntil([&] { return socket.bytesAvailable() == 8; }));
     }
@@ -375,7 +361,7 @@ TEST_CASE("an exception that leaves a slot does not keep a connection from endin
         CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
         CHECK(trace.text().ends_with("Unconnected readChannelFinished disconnected"));
         CHECK(socket.peerAddress().isNull());
-        CHECK(drain(connection.peer) == "still sent");
+        CHECK(pumpPeer(connection.peer) == "still sent");
     }
 }
 
@@ -443,7 +429,7 @@ TEST_CASE("what a slot of bytesWritten still writes when the connection is about
                 EventLoop::current()->post(write);
                 EventLoop::current()->post(end);
             }
-            const bool all = drain(connection.peer) == "first" + std::string(size, 'm');
+            const bool all = pumpPeer(connection.peer) == "first" + std::string(size, 'm');
             CHECK(all);
             CHECK_FALSE(more);
             CHECK_FALSE(lost);

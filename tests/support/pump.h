@@ -32,7 +32,8 @@ bool pumpUntil(Condition condition, std::chrono::milliseconds atMost = patience(
     return true;
 }
 
-/// As pumpUntil(), for what another thread does without waking this one's loop: looks again every few milliseconds.
+/// As pumpUntil(), for what this thread's loop is not woken by, another thread's doing or bytes at a plain peer: looks
+/// again every few milliseconds.
 template <class Condition>
 bool pumpUntilElsewhere(Condition condition) {
     EventLoop& loop = *EventLoop::current();

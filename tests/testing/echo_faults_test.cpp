@@ -5,6 +5,7 @@
 #include <halyard/signals/pointer.h>
 
 #include <logged.h>
+#include <pump_peer.h>
 
 #include <doctest/doctest.h>
 
@@ -105,7 +106,7 @@ TEST_CASE("behind bytes that could not be sent nothing follows, nor an end that 
         faults.fail(Call::Send, ENOBUFS, When::once());
         CHECK(socket->write("lost") == 4);
         CHECK(pumpUntil([&] { return !guard || guard->state() == SocketState::Unconnected; }));
-        CHECK(pumpUntil([&] { return connection.peer.isReset(); })); // with a byte or an end before it, it would not be
+        CHECK(pumpReset(connection.peer)); // with a byte or an end before it, it would not be
         delete guard.get();
     }
 }
@@ -125,7 +126,7 @@ TEST_CASE("what a slot of the last bytesWritten writes, and cannot be sent, make
     CHECK(socket.hasLostOutput());
     CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
     CHECK(connection.peer.receive(4) == "sent");
-    CHECK(pumpUntil([&] { return connection.peer.isReset(); }));
+    CHECK(pumpReset(connection.peer));
 }
 
 TEST_CASE("a connection that has lost bytes ends where a slot of its error throws, half open too") {
@@ -146,5 +147,5 @@ TEST_CASE("a connection that has lost bytes ends where a slot of its error throw
     const auto isOver = [&] { return socket.state() == SocketState::Unconnected; };
     CHECK_THROWS_AS(pumpUntil(isOver), std::runtime_error);
     CHECK(pumpUntil(isOver));
-    CHECK(connection.peer.isReset());
+    CHECK(pumpReset(connection.peer));
 }
