@@ -3,49 +3,21 @@
 #include "counted_engine.h"
 #include "emissions.h"
 #include "engine_failure.h"
-#include "lingering_close.h"
 #include "native_engine.h"
-#include "pipe.h"
+#include "or_go_on.h"
 #include "socket_timeouts.h"
 
 #include <halyard/core/log.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <utility>
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace halyard {
 
 StreamSocket::StreamSocket(Object* parent) : Object(parent) {}
-
-StreamSocket::~StreamSocket() {
-    if (answering_ != nullptr)
-        endAnswering();
-    if (engine_ == nullptr || state_ == SocketState::Bound)
-        return;
-    if (outputLost_) {
-        engine_->close(true); // an orderly end would say that this was all
-        return;
-    }
-    if (hindered_.cause != 0)
-        return;
-    const bool isHeardOut = output_.empty() && !isConnecting() && !hindered_.peerHasEnded && !engine_->closeOverInput();
-    if (isHeardOut || !output_.empty())
-        linger();
-}
-
-/// The connection goes on without the socket, to its end.
-void StreamSocket::linger() {
-    using enum LingeringClose::Stage;
-    const LingeringClose::Stage stage = isConnecting() ? Connecting : !output_.empty() ? Sending : HearingOut;
-    LingeringClose::begin(std::move(engine_), std::move(output_), stage,
-                          timeouts() != nullptr ? timeouts()->limit(SocketTimeouts::Closing)
-                                                : SocketTimeouts::closingDefault);
-}
 
 // --- beginning ---
 
@@ -84,18 +56,6 @@ void StreamSocket::connecting(int result) {
     if (result != EINPROGRESS || hindered_.cause != 0)
         engine_->schedule(); // whichever it is, it is told from the loop
     setState(SocketState::Connecting);
-}
-
-/// An exception that leaves a slot skips the rest of what is under way; the loop takes it up again then.
-template <class Emission>
-void StreamSocket::orGoOn(const Still& still, Emission emission) {
-    try {
-        emission();
-    } catch (...) {
-        if (still && engine_ != nullptr)
-            engine_->schedule();
-        throw;
-    }
 }
 
 void StreamSocket::finishConnecting() {
@@ -141,13 +101,6 @@ void StreamSocket::goOn() {
         leave(Ending::Gentle);
     else
         endWriting();
-}
-
-/// With all that waited for it.
-void StreamSocket::dropEngine() noexcept {
-    engine_.reset();
-    discardOutput();
-    hindered_.sendBlocked = hindered_.leaving = outputFull_ = tellFull_ = false;
 }
 
 void StreamSocket::failConnecting(Failure::What what, SocketError error, int cause) {
@@ -197,38 +150,6 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
     adopted(reinterpret_cast<const sockaddr&>(name));
     setState(SocketState::Connected);
     return true;
-}
-
-int StreamSocket::releaseDescriptor() {
-    if (!isOnItsThread("releaseDescriptor() of a socket"))
-        return -1;
-    const auto refused = [this](Failure::What what) {
-        setFailure(what, SocketError::Operation);
-        logMessage(LogLevel::Warning, "halyard.net", "releaseDescriptor() of a socket: " + errorString());
-        return -1;
-    };
-    if (state_ != SocketState::Connected && state_ != SocketState::Bound)
-        return refused(Failure::What::NotConnected);
-    if (!output_.empty() && mayTransmit() && !hindered_.sendBlocked)
-        transmitQueued();
-    if (unreported_ != 0) { // while the connection is whole: a slot may throw
-        const Still still(*this);
-        reportWritten();
-        if (!still)
-            return -1;
-        if (state_ != SocketState::Connected)
-            return refused(Failure::What::NotConnected);
-    }
-    if (!output_.empty() || unreported_ != 0 || outputLost_ || hindered_.cause != 0) // slots may have written more
-        return refused(Failure::What::Unsent);
-    const int descriptor = engine_->release();
-    try {
-        finish(Ending::Released);
-    } catch (...) { // nobody gets it
-        ::close(descriptor);
-        throw;
-    }
-    return descriptor;
 }
 
 void StreamSocket::beginAccepted(int descriptor) {
@@ -292,157 +213,6 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
     }
     if (still && (ready & ~readiness::Writable) != 0)
         observe(); // after an error it is watched no longer, and there may be more to come
-}
-
-/// What a slot has kept from going on to its end: bytes were lost, or there is nothing to come and nothing more may go.
-bool StreamSocket::hasBegunToEnd() const noexcept {
-    return state_ == SocketState::Connected &&
-           (outputLost_ || (hindered_.peerHasEnded && (writeEnded_ || !readFinished_)));
-}
-
-/// The peer has closed (cause 0), or the connection broke.
-void StreamSocket::peerEnded(int cause) {
-    hindered_.peerHasEnded = true;
-    hindered_.cause = 0;
-    const Still still(*this);
-    if (cause == 0 && allowHalfOpen_ && state_ == SocketState::Connected) {
-        observe();
-        readFinished_ = true;
-        readChannelFinished();
-        if (still && state_ == SocketState::Connected && writeEnded_)
-            leave(Ending::Gentle);
-        return;
-    }
-    if (cause != 0) {
-        discardOutput();
-        hindered_.sendBlocked = outputFull_ = tellFull_ = false;
-    }
-    const SocketState before = state_;
-    orGoOn(still, [&] {
-        if (cause == 0)
-            fail(Failure::What::Closed, SocketError::RemoteHostClosed);
-        else
-            fail(cause == ENODATA ? Failure::What::File : Failure::What::Broken, socketErrorFromErrno(cause), cause);
-    });
-    if (still && state_ == before)
-        leave(cause == 0 ? Ending::Gentle : Ending::Reset);
-}
-
-// --- ending ---
-
-void StreamSocket::disconnectFromHost() {
-    if (!isOnItsThread("disconnectFromHost() of a socket"))
-        return;
-    if (isConnecting())
-        hindered_.leaving = true;
-    else if (state_ == SocketState::Connected)
-        leave(Ending::Gentle);
-    else if (state_ == SocketState::Bound)
-        finish(Ending::Gentle);
-}
-
-void StreamSocket::close() {
-    if (!isOnItsThread("close() of a socket"))
-        return;
-    input_.clear();
-    disconnectFromHost();
-}
-
-void StreamSocket::abort() {
-    if (!isOnItsThread("abort() of a socket"))
-        return;
-    if (state_ != SocketState::Unconnected)
-        finish(Ending::Abort);
-    else
-        input_.clear();
-}
-
-/// Closing: what is queued goes out first.
-void StreamSocket::leave(Ending how) {
-    hindered_.leaving = true;
-    const Still still(*this);
-    try {
-        orGoOn(still, [this] { setState(SocketState::Closing); });
-    } catch (...) {
-        if (still && state_ == SocketState::Closing)
-            useTimeouts().start(SocketTimeouts::Closing); // until the loop goes on, more may be written
-        throw;
-    }
-    if (!still || state_ != SocketState::Closing)
-        return;
-    if (how == Ending::Reset || outputLost_ || output_.empty())
-        finish(how);
-    else
-        awaitSent(); // for what a slot of stateChanged has written as well
-}
-
-/// The rest of closing, for no longer than the closing timeout.
-void StreamSocket::awaitSent() {
-    useTimeouts().start(SocketTimeouts::Closing);
-    if (hindered_.sendBlocked)
-        observe(); // else the slot has not returned yet, and what it wrote goes out when it has
-}
-
-void StreamSocket::finish(Ending how) {
-    if (unreported_ != 0) {
-        const Still still(*this);
-        try {
-            reportWritten();
-        } catch (...) {
-            if (still && state_ != SocketState::Unconnected)
-                finishReported(how);
-            throw;
-        }
-        if (!still)
-            return;
-        if (state_ == SocketState::Unconnected) { // the slot's doing
-            if (how == Ending::Abort)
-                input_.clear();
-            return;
-        }
-    }
-    finishReported(how);
-}
-
-/// What is thrown away goes last of all: nothing may follow it, neither what a slot has written nor what came while it
-/// ran.
-void StreamSocket::finishReported(Ending how) {
-    if (outputLost_ && how == Ending::Gentle)
-        how = Ending::Reset; // an orderly end would say that this was all
-    if (how == Ending::Gentle && (unreported_ != 0 || !output_.empty())) {
-        awaitSent(); // a slot of bytesWritten has just written it
-        return;
-    }
-    if (how == Ending::Abort)
-        input_.clear();
-    if (unreported_ != 0) {
-        outputLost_ = true; // so here, but the peer is about to be told to forget it
-        takeUnreported();
-    }
-    const bool wasConnected = state_ == SocketState::Connected || state_ == SocketState::Closing;
-    const bool tellReadChannel = state_ != SocketState::Bound && !readFinished_;
-    if (!wasConnected || how != Ending::Gentle || hindered_.peerHasEnded)
-        engine_->close(how == Ending::Reset || how == Ending::Abort);
-    else if (!engine_->closeOverInput())
-        linger();
-    dropEngine();
-    struct Farewell {
-        explicit Farewell(StreamSocket& socket) noexcept : self(&socket) { socket.inFarewell_ = true; }
-        Farewell(const Farewell&) = delete;
-        Farewell& operator=(const Farewell&) = delete;
-        ~Farewell() {
-            if (self)
-                self->inFarewell_ = false;
-        }
-        Pointer<StreamSocket> self;
-    } const farewell(*this);
-    Emissions emissions;
-    emissions.make([&] { setState(SocketState::Unconnected); });
-    if (farewell.self && tellReadChannel)
-        emissions.make([&] { readChannelFinished(); });
-    if (farewell.self && wasConnected)
-        emissions.make([&] { disconnected(); });
-    emissions.end();
 }
 
 // --- what to watch for ---
