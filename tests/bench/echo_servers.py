@@ -18,6 +18,7 @@ OURS = "halyard"  # what ratios refer to
 TASKS = "halyard_task"
 FLOOR = "epoll"
 PEERS = ("asio", "libevent", "qt")  # which do what Halyard does
+LOOKS_AT_ALL = ("qt",)  # at every connection in every turn, by poll(2)
 PATIENCE = 900  # seconds for one run of the load generator; a server may run under Valgrind
 MANY = 100_000  # connections, for which there should be descriptors
 SPARE = 100  # descriptors that are not connections

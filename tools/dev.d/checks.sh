@@ -3,7 +3,7 @@
 
 readonly CHECKS=(format headers layers refusals werror tidy cppcheck hardening install daemon embedding qt costs proxies fuzz soak docs asan tsan)
 # Those that take long, or ask what a change hardly ever touches: `check --full` runs them too.
-readonly SLOW_CHECKS=(deb valgrind)
+readonly SLOW_CHECKS=(deb valgrind netem)
 
 # What a check needs beyond what the tests need.
 needs_of_check() {
@@ -23,6 +23,7 @@ needs_of_check() {
     qt) echo g++ qt ;;
     costs) echo valgrind strace ;;
     proxies) echo g++ danted microsocks tinyproxy squid ;;
+    netem) echo g++ tc linux.uml modprobe ;;
     soak) echo g++ ;;
     fuzz) echo clang++ fuzzer ;;
     docs) echo "${DOCS_NEEDS[@]}" chromium ;;
@@ -137,6 +138,15 @@ check_proxies() {
     configure_strict_gcc
     build "$strict_gcc" test_net
     HALYARD_TEST_REAL_PROXIES=1 meson test -C "$strict_gcc" --no-rebuild --print-errorlogs real_proxies_test
+}
+
+# A network that delays and loses, which the machine's kernel may not have: here that test may not be skipped.
+check_netem() {
+    configure_strict_gcc
+    build "$strict_gcc" tests/test_testing
+    HALYARD_TEST_TIMEOUT_SCALE=10 tests/own_kernel/run "$strict_gcc/tests/test_testing" --no-colors \
+        --test-case='a slow network that loses*' | tee build-check/netem-test.txt
+    grep -q '1 passed' build-check/netem-test.txt && ! grep -q skipped: build-check/netem-test.txt
 }
 
 # Every target in tests/fuzz, as many at a time as there are processors, each for HALYARD_FUZZ_SECONDS: a minute in

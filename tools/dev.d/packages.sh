@@ -24,6 +24,8 @@ zsh           zsh               zsh                 zsh
 nss_wrapper   libnss-wrapper    nss_wrapper         -
 nft           nftables          nftables            -
 tc            iproute2          iproute-tc          -
+linux.uml     user-mode-linux   -                   -
+modprobe      kmod              kmod                -
 g++           g++               gcc-c++             -
 clang++       clang             clang               -
 clang-format  clang-format      clang-tools-extra   clang-format
@@ -66,7 +68,7 @@ readonly BENCH_PEERS=(qt boost sigcpp asio libevent)
 # Things are looked for themselves, not for their packages: whoever has them from elsewhere is not asked to install.
 is_there() {
     case $1 in
-    danted | squid | nft | tc) PATH=$PATH:/usr/sbin command -v "$1" ;;
+    danted | squid | nft | tc | modprobe) PATH=$PATH:/usr/sbin command -v "$1" ;;
     fuzzer) builds_fuzzer ;;
     compiler) builds_program ;;
     address | undefined | thread) builds_program "-fsanitize=$1" ;;
