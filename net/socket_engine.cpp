@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include <poll.h>
+#include <sys/ioctl.h>
 
 namespace halyard {
 
@@ -19,6 +20,11 @@ int SocketEngine::observe(std::uint32_t wanted) {
 std::ptrdiff_t SocketEngine::receiveInto(int) noexcept { return -EOPNOTSUPP; }
 
 std::ptrdiff_t SocketEngine::sendFrom(int, std::size_t) noexcept { return -EOPNOTSUPP; }
+
+std::size_t SocketEngine::unreceived() const noexcept {
+    int bytes = 0;
+    return ::ioctl(descriptor(), FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+}
 
 /// What receiving said last; positive where there may be more.
 std::ptrdiff_t SocketEngine::discardInput(bool& found) noexcept {

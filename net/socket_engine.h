@@ -68,6 +68,8 @@ class SocketEngine : public FdWatcher {
     virtual std::ptrdiff_t receiveInto(int pipe) noexcept; ///< As receive(), as much as there is and the pipe takes.
     virtual std::ptrdiff_t sendFrom(int pipe, std::size_t length) noexcept; ///< As send().
     virtual void shutdownSend() noexcept = 0;
+    /// Bytes that the kernel holds and nobody has received (FIONREAD).
+    std::size_t unreceived() const noexcept;
     /// What broke the connection (SO_ERROR), once; 0 where nothing did.
     virtual int takeError() noexcept = 0;
 

@@ -204,7 +204,7 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
             leave(Ending::Gentle);
         else if (hindered_.leaving || (!output_.empty() && !hindered_.sendBlocked && hindered_.cause == 0))
             goOn();
-        else if (reads() && ((ready & ~readiness::Writable) != 0 || hindered_.cause != 0))
+        else if (reads() && hindered_.cause == 0 && (ready & ~readiness::Writable) != 0)
             receive();
         else if (hindered_.cause != 0 || (ready & readiness::Error) != 0)
             receiveRest();

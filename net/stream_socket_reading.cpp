@@ -30,8 +30,6 @@ void StreamSocket::takeIn(std::ptrdiff_t received) {
             tellReadyRead();
         else if (isFull())
             observe();
-    } else if (received == 0 || hindered_.cause != 0) {
-        peerEnded(hindered_.cause);
     } else if (received != -EAGAIN) {
         peerEnded(static_cast<int>(-received));
     }
@@ -60,16 +58,17 @@ void StreamSocket::setBypass(std::shared_ptr<Pipe> pipe, StreamSocket* to) {
         pipe != nullptr ? std::make_unique<Bypass>(Bypass{std::move(pipe), Pointer<StreamSocket>(to)}) : nullptr;
 }
 
-/// The connection broke, or seems to have, while nothing is being received: what the kernel still has of it comes
-/// first.
+/// The connection broke, or seems to have: what the kernel has of it comes first, and no more, for a peer may go on
+/// sending after a send of ours has failed.
 void StreamSocket::receiveRest() {
     int cause = hindered_.cause != 0 ? hindered_.cause : engine_->takeError();
     const std::size_t before = input_.size();
+    const std::size_t rest = engine_->unreceived();
     std::ptrdiff_t received = 0;
     do {
         received = engine_->receive(input_.reserve());
         input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
-    } while (received > 0);
+    } while (received > 0 && input_.size() - before <= rest);
     if (cause == 0 && received < 0 && received != -EAGAIN)
         cause = static_cast<int>(-received);
     if (input_.size() != before) {

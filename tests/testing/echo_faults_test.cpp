@@ -9,12 +9,17 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
+#include <thread>
+
+#include <sys/socket.h>
 
 using namespace halyard;
 using namespace halyard::test;
 using namespace halyard::testing;
+using namespace std::chrono_literals;
 
 TEST_CASE("whatever call of an echo fails: it is repeated or told, and no byte is lost or there twice") {
     const std::string message = pattern(600'000);
@@ -108,6 +113,32 @@ TEST_CASE("behind bytes that could not be sent nothing follows, nor an end that 
         CHECK(pumpUntil([&] { return !guard || guard->state() == SocketState::Unconnected; }));
         CHECK(pumpReset(connection.peer)); // with a byte or an end before it, it would not be
         delete guard.get();
+    }
+}
+
+TEST_CASE("a send that has failed is told of, however long the peer goes on sending") {
+    for (const bool paused : {false, true}) {
+        CAPTURE(paused);
+        Accepted connection;
+        TcpSocket& socket = *connection.socket;
+        std::size_t received = 0;
+        socket.readyRead.connect([&] { received += socket.readAll().size(); });
+        if (paused)
+            socket.pauseReading();
+        std::thread sending([&] {
+            const std::string piece(64 * 1024, 'm');
+            while (::send(connection.peer.descriptor(), piece.data(), piece.size(), MSG_NOSIGNAL) > 0) {
+            }
+        });
+        REQUIRE(pumpUntil([&] { return paused || received != 0; }));
+        Faults faults;
+        faults.fail(Call::Send, ENOBUFS, When::once());
+        faults.delay(Call::Recv, 1ms); // the peer is the faster one
+        CHECK(socket.write("lost") == 4);
+        CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+        CHECK(socket.error() == SocketError::SocketResource);
+        socket.abort();
+        sending.join();
     }
 }
 
