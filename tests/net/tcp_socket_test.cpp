@@ -1,5 +1,6 @@
 #include "socket_trace.h"
 #include "tcp_pair.h"
+#include <accepted.h>
 #include <plain_socket.h>
 
 #include <halyard/core/event_loop.h>
@@ -153,11 +154,9 @@ TEST_CASE("a socket can be connected again, from its last signal too") {
 }
 
 TEST_CASE("the peer's end: last bytes, error while connected, then the rest in order; bytes stay readable") {
-    TcpServer server;
-    REQUIRE(server.listen(HostAddress::LocalHost));
-    PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
-    REQUIRE(server.waitForNewConnection(5000));
-    TcpSocket& socket = *server.nextPendingConnection();
+    Accepted connection;
+    PlainSocket& peer = connection.peer;
+    TcpSocket& socket = *connection.socket;
     const SocketTrace trace(socket);
     bool peerKnown = false;
     socket.disconnected.connect([&] { peerKnown = !socket.peerAddress().isNull() && socket.bytesAvailable() == 5; });
@@ -176,11 +175,9 @@ TEST_CASE("the peer's end: last bytes, error while connected, then the rest in o
 }
 
 TEST_CASE("a peer's reset comes after the bytes before it, and says that it was one") {
-    TcpServer server;
-    REQUIRE(server.listen(HostAddress::LocalHost));
-    PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
-    REQUIRE(server.waitForNewConnection(5000));
-    TcpSocket& socket = *server.nextPendingConnection();
+    Accepted connection;
+    PlainSocket& peer = connection.peer;
+    TcpSocket& socket = *connection.socket;
     socket.write("unwanted");
     peer.reset();
     REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
@@ -232,11 +229,9 @@ TEST_CASE("aborting throws away what was not sent and resets the connection") {
 }
 
 TEST_CASE("closing over unread input does not reset what the peer has still to read") {
-    TcpServer server;
-    REQUIRE(server.listen(HostAddress::LocalHost));
-    const PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
-    REQUIRE(server.waitForNewConnection(5000));
-    TcpSocket& socket = *server.nextPendingConnection();
+    Accepted connection;
+    const PlainSocket& peer = connection.peer;
+    TcpSocket& socket = *connection.socket;
     socket.setReadBufferSize(10);
     peer.send(std::string(50'000, 'i'));
     REQUIRE(pumpUntil([&] { return socket.bytesAvailable() == 10; }));
@@ -247,11 +242,9 @@ TEST_CASE("closing over unread input does not reset what the peer has still to r
 }
 
 TEST_CASE("an answer to the last bytes before the peer's end arrives") {
-    TcpServer server;
-    REQUIRE(server.listen(HostAddress::LocalHost));
-    const PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
-    REQUIRE(server.waitForNewConnection(5000));
-    TcpSocket& socket = *server.nextPendingConnection();
+    Accepted connection;
+    const PlainSocket& peer = connection.peer;
+    TcpSocket& socket = *connection.socket;
     std::string answer(5'000'000, 'r');
     socket.readyRead.connect([&] {
         socket.readAll();
@@ -263,11 +256,9 @@ TEST_CASE("an answer to the last bytes before the peer's end arrives") {
 }
 
 TEST_CASE("a peer that ends and never reads does not make the socket spin") {
-    TcpServer server;
-    REQUIRE(server.listen(HostAddress::LocalHost));
-    const PlainSocket peer = PlainSocket::connectedTo(server.serverPort());
-    REQUIRE(server.waitForNewConnection(5000));
-    TcpSocket& socket = *server.nextPendingConnection();
+    Accepted connection;
+    const PlainSocket& peer = connection.peer;
+    TcpSocket& socket = *connection.socket;
     socket.write(std::string(20'000'000, 'r'));
     peer.shutdownWrite();
     REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Closing; }));
