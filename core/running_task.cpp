@@ -122,8 +122,13 @@ void RunningTask::interrupt() {
     const TaskPromise& root = *root_;
     Suspension& waiting = *suspension_;
     runs_ = true;
-    proceed(root, waiting,
-            ask(root, waiting, [why](Suspension& what) { return what.interrupted(std::make_error_code(why)); }));
+    const bool isOver =
+        ask(root, waiting, [why](Suspension& what) { return what.interrupted(std::make_error_code(why)); });
+    // What has come first may have come in the turn in which the time was over, too.
+    if (!isOver && root.running_ != nullptr && why != std::errc::timed_out && !waiting.until_.isForEver() &&
+        !alarm_.isArmed())
+        alarm().arm(waiting.until_.when());
+    proceed(root, waiting, isOver);
 }
 
 void RunningTask::finish() {

@@ -783,6 +783,53 @@ TEST_CASE("cancelling a task cancels all that it awaits side by side, and waits 
     CHECK(trace == Trace{cancelled, "gone", cancelled, "gone", "all"});
 }
 
+TEST_CASE("a task that was cancelled before passes through what it awaits within a time, and side by side") {
+    Object context;
+    Source source;
+    Trace trace;
+    const auto tidy = [](Source& from, Trace& where) -> Task<> {
+        co_await from.plain;
+        const auto late = co_await within(1h, collect(from.number, where));
+        where.push_back(late ? "value" : late.error().message());
+        co_await whenAll(collect(from.number, where), give(2));
+        where.emplace_back("all");
+        const auto any = co_await whenAny(collect(from.number, where), give(3));
+        where.push_back(std::to_string(any.index()));
+        co_await whenAll();
+    };
+    Task<> task = started(context, tidy(source, trace));
+    task.cancel();
+    CHECK(pumpUntil([&] { return task.isDone(); }, patience(1s)));
+    const std::string cancelled = messageOf(std::errc::operation_canceled);
+    CHECK(trace == Trace{cancelled, cancelled, "gone", "all", "gone", "1"});
+    CHECK(source.number.connectionCount() == 0);
+}
+
+TEST_CASE("a task within a time that does not care that it was cancelled ends with the time") {
+    ManualClock clock;
+    Object context;
+    Source source;
+    const auto limited = [](Signal<int>& signal) -> Task<std::string> {
+        const auto deaf = [](Signal<int>& its) -> Task<> {
+            for (;;)
+                co_await its;
+        };
+        const auto done = co_await within(1h, deaf(signal));
+        co_return done ? "done" : done.error().message();
+    };
+    Task<std::string> task = started(context, limited(source.number));
+    SUBCASE("that comes later") {
+        task.cancel();
+        pumpIdle();
+    }
+    SUBCASE("that comes in the same turn") { task.cancel(); }
+    CHECK_FALSE(task.isDone());
+    clock.advance(1h);
+    CHECK(pumpUntil([&] { return task.isDone(); }, patience(1s)));
+    REQUIRE(task.isDone());
+    CHECK(task.result() == messageOf(std::errc::timed_out));
+}
+
 TEST_CASE("of tasks side by side one may throw, and one may delete the context") {
     Logged logged;
     Source source;

@@ -123,9 +123,12 @@ class LimitedWait final : public TasksWait {
 
   private:
     bool look() override { return part_.isDone(); }
-    void begin() override { this->launch(part_, ends_); }
+    void begin() override {
+        begun_ = true;
+        this->launch(part_, ends_);
+    }
     bool interrupted(std::error_code why) override {
-        if (why == std::errc::operation_canceled) {
+        if (begun_ && why == std::errc::operation_canceled) {
             part_.cancel();
             return false; // it ends as it thinks fit
         }
@@ -135,10 +138,12 @@ class LimitedWait final : public TasksWait {
 
     Task<T> part_;
     Ends ends_;
+    bool begun_ = false; ///< not so in a task that was cancelled before
 };
 
 /// Runs a task for so long at most: its value, or the exception that it has ended with; std::errc::timed_out when the
-/// time is over, the task is destroyed then. Cancelling the awaiting task cancels this one, and waits for its end.
+/// time is over, the task is destroyed then. Cancelling the awaiting task cancels this one, and waits for its end; in a
+/// task that was cancelled before, it is not begun.
 ///
 ///     const auto session = co_await within(5s, handshake(socket));
 template <class T>
@@ -155,19 +160,24 @@ class TaskGroup : public TasksWait {
 
     /// Starts them, in their order.
     void begin() override {
+        begun_ = true;
         std::size_t place = 0;
         std::apply([&](auto&... part) { (this->launch(part, ends_[place++]), ...); }, parts_);
     }
-    /// Ends when they have; at once where one was taken away, whose result is missed then.
+    /// Ends when they have; at once where one was taken away, whose result is missed then. Where the task was cancelled
+    /// before, they begin all the same: they have to give a value.
     bool interrupted(std::error_code why) override {
+        if (!begun_)
+            begin();
         std::apply([](auto&... part) { (part.cancel(), ...); }, parts_);
-        return why == std::errc::owner_dead;
+        return look() || why == std::errc::owner_dead;
     }
 
     std::tuple<Task<T>...> parts_; ///< In their order.
 
   private:
     std::array<Ends, sizeof...(T)> ends_;
+    bool begun_ = false;
 };
 
 /// See whenAll().
