@@ -117,7 +117,7 @@ void ConnectWait::begin() {
 }
 
 bool ConnectWait::interrupted(std::error_code why) {
-    if (why != std::errc::owner_dead)
+    if (begun_ && why != std::errc::owner_dead)
         socket_.abort();
     return NetworkWait::interrupted(why);
 }

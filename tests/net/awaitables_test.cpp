@@ -464,6 +464,22 @@ TEST_CASE("a task that is cancelled between two reads of a socket ends the secon
     CHECK(notes == Notes{"first", cancelled, cancelled});
 }
 
+TEST_CASE("a task that was cancelled before it would connect leaves the socket alone") {
+    TcpPair pair;
+    Object context;
+    Notes notes;
+    const auto connects = [](TcpSocket& socket, Notes& where, Task<>& itself) -> Task<> {
+        itself.cancel();
+        where.push_back(text(co_await connectToHost(socket, HostAddress::LocalHost, 1)));
+    };
+    Task<> task;
+    task = connects(*pair.near, notes, task);
+    REQUIRE(task.start(&context));
+    CHECK(pumpUntil([&] { return !notes.empty(); }));
+    CHECK(notes == Notes{no(std::errc::operation_canceled)});
+    CHECK(pair.near->state() == SocketState::Connected);
+}
+
 TEST_CASE("a task may delete the socket that it reads from, its server, and its context, right when it is resumed") {
     auto server = std::make_unique<TcpServer>();
     REQUIRE(server->listen(HostAddress::LocalHost));
