@@ -2,6 +2,7 @@
 
 #include "environment_number.h"
 #include "handover.h"
+#include "no_sigpipe.h"
 
 #include <halyard/core/log.h>
 #include <halyard/core/timer.h>
@@ -45,7 +46,11 @@ ServiceNotifier::~ServiceNotifier() {
 
 bool ServiceNotifier::ready() {
     if (const int predecessor = std::exchange(predecessor_, -1); predecessor >= 0) {
-        if (::write(predecessor, "\n", 1) != 1)
+        const bool isHeard = [predecessor] {
+            const NoSigpipe quiet;
+            return ::write(predecessor, "\n", 1) == 1;
+        }();
+        if (!isHeard)
             logMessage(LogLevel::Warning, "halyard.core", "the predecessor does not hear that its successor is ready");
         ::close(predecessor);
     }

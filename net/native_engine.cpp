@@ -1,9 +1,9 @@
 #include "native_engine.h"
 
+#include "../core/no_sigpipe.h"
+
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <ctime>
 #include <utility>
 
 #include <fcntl.h>
@@ -26,36 +26,6 @@ Endpoint toEndpoint(const sockaddr_storage& name) {
     const auto* const address = reinterpret_cast<const sockaddr*>(&name);
     return {HostAddress(address), HostAddress::portOf(address)};
 }
-
-/// Keeps SIGPIPE from the calling thread, and takes back the one that a call has caused meanwhile: what the process
-/// does with the signal stays as it is.
-class NoSigpipe {
-  public:
-    NoSigpipe() noexcept {
-        ::sigemptyset(&pipe_);
-        ::sigaddset(&pipe_, SIGPIPE);
-        sigset_t pending;
-        ::sigpending(&pending);
-        wasPending_ = ::sigismember(&pending, SIGPIPE) == 1;
-        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-    }
-    NoSigpipe(const NoSigpipe&) = delete;
-    NoSigpipe& operator=(const NoSigpipe&) = delete;
-    ~NoSigpipe() {
-        const int error = errno;
-        const timespec now{};
-        if (error == EPIPE && !wasPending_)
-            while (::sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
-            }
-        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-        errno = error;
-    }
-
-  private:
-    sigset_t pipe_;
-    sigset_t before_;
-    bool wasPending_ = false;
-};
 
 constexpr std::size_t longestSend = std::size_t{1} << 30; // sendfile(2) takes a little less than 2 GiB
 

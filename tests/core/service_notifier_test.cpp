@@ -9,6 +9,7 @@
 #include <pump.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstddef>
 #include <string>
 
@@ -130,4 +131,22 @@ TEST_CASE("a predecessor hears that its successor is ready") {
         SUBCASE("or never is") {}
     }
     CHECK(::read(ends[0], &byte, 1) == 0);
+}
+
+TEST_CASE("a predecessor that is gone is a logged sentence, and no SIGPIPE") {
+    int ends[2] = {};
+    REQUIRE(::pipe2(ends, O_NONBLOCK) == 0);
+    ::close(ends[0]);
+    static int raised = 0;
+    struct sigaction counting {};
+    struct sigaction before {};
+    counting.sa_handler = [](int) { ++raised; };
+    REQUIRE(::sigaction(SIGPIPE, &counting, &before) == 0);
+    Logged log;
+    const Variable where("HALYARD_READY_FD", std::to_string(ends[1]));
+    ServiceNotifier notifier;
+    notifier.ready();
+    ::sigaction(SIGPIPE, &before, nullptr);
+    CHECK(raised == 0);
+    CHECK(log.linesWith("the predecessor does not hear") == 1);
 }
