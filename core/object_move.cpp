@@ -101,11 +101,12 @@ void Object::depart(std::vector<Tracked*>& all, Arrival& arrival) {
         withDispatcher([this](Dispatcher& dispatcher) { dispatcher.forgetDeletion(this); });
     for (Object* const each : children())
         each->depart(all, arrival);
+    isArriving_ = true; // only now: while they leave, they may look at each other
 }
 
 /// What it has in this thread's loop leaves that.
 void Object::leaveThread() {
-    if (std::exchange(arriving_, true))
+    if (isArriving_)
         return; // it has not even joined it
     if (extra_ != nullptr)
         for (const auto& each : extra_->timers)
@@ -115,12 +116,18 @@ void Object::leaveThread() {
 
 /// It joins the loop of the thread that it has come to.
 void Object::enterThread() {
-    if (!std::exchange(arriving_, false))
+    if (!std::exchange(isArriving_, false))
         return;
     if (extra_ != nullptr)
         for (const auto& each : extra_->timers)
             each->joinLoop();
     enteredThread();
+}
+
+/// It is used here before its Arrival has run.
+void Object::arriveNow() const {
+    { const detail::Section theMoveIsOver(detail::Affinity::current()); } // moveTo() has stopped the world
+    const_cast<Object*>(this)->enterThread();
 }
 
 void Object::leavingThread() {}

@@ -78,6 +78,8 @@ inline bool RunningTask::ask(const TaskPromise& root, Suspension& waiting, const
 }
 
 void RunningTask::stopOthers() noexcept {
+    if (isArriving_) [[unlikely]]
+        arriveNow(); // lest the alarm comes when it joins the loop
     others_ = cancelNow_ = sourceGone_ = false;
     if (alarm_.isArmed())
         alarm_.disarm();

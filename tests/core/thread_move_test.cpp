@@ -2,6 +2,8 @@
 #include <halyard/core/event.h>
 #include <halyard/core/fd_notifier.h>
 #include <halyard/core/object.h>
+#include <halyard/core/signal_wait.h>
+#include <halyard/core/task.h>
 #include <halyard/core/thread.h>
 #include <halyard/core/timer.h>
 #include <halyard/core/unix_signal.h>
@@ -12,12 +14,15 @@
 #include <logged.h>
 #include <pump.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <functional>
 #include <future>
 #include <memory>
 #include <numeric>
+#include <thread>
+#include <utility>
 #include <vector>
 
 using namespace halyard;
@@ -210,4 +215,59 @@ TEST_CASE("a move that cannot be is refused with a sentence") {
     CHECK(logged.linesWith("a slot or handler runs that the object called") == 1);
     CHECK(parent.moveToThread(Thread::current()));
     CHECK(parent.livesHere());
+}
+
+// --- what runs on the new thread meanwhile ---
+
+TEST_CASE("an object that has moved is the new thread's at once, whatever runs there") {
+    Thread thread;
+    thread.start();
+    auto* const timer = new Timer;
+    timer->setSingleShot(true);
+    std::atomic<Thread*> where = nullptr;
+    timer->timeout.connect([&] { where = Thread::current(); });
+    std::promise<void> moved;
+    std::promise<void> begun;
+    thread.eventLoop()->post([&] {
+        moved.get_future().wait();
+        timer->start(1ms);
+        begun.set_value();
+    });
+    REQUIRE(timer->moveToThread(&thread));
+    moved.set_value();
+    begun.get_future().wait();
+    CHECK(pumpUntilElsewhere([&] { return where != nullptr; }));
+    CHECK(where == &thread);
+    onThread(thread, [&] { delete timer; });
+}
+
+TEST_CASE("a task that goes on before it has arrived on its new thread is not told of the time that it had before") {
+    Thread thread;
+    thread.start();
+    auto* const context = new Object;
+    Signal<> waited;
+    std::vector<bool> values;
+    const auto waits = [](Signal<>& signal, std::vector<bool>& where) -> Task<> {
+        where.push_back((co_await emitted(signal, 1ms)).hasValue());
+        where.push_back((co_await emitted(signal)).hasValue());
+        where.push_back((co_await sleepFor(1ms)).hasValue());
+    };
+    Task<> task = waits(waited, values);
+    REQUIRE(task.start(context));
+    std::promise<void> moved;
+    thread.eventLoop()->post([&] {
+        moved.get_future().wait();
+        waited();
+    });
+    REQUIRE(context->moveToThread(&thread));
+    moved.set_value();
+    std::this_thread::sleep_for(10ms); // longer than the time that it had
+    onThread(thread, [&] {
+        pumpIdle();
+        CHECK(values == std::vector{true});
+        waited();
+        CHECK(pumpUntil([&] { return task.isDone(); }));
+        CHECK(values == std::vector{true, true, true});
+        delete context;
+    });
 }

@@ -178,9 +178,17 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     /// @}
 
     /// Whether the calling thread is the one that it lives on. If not, the log says that `call` is refused.
-    bool isOnItsThread(std::string_view call) const { return livesHere() || isElsewhere(call); }
+    bool isOnItsThread(std::string_view call) const {
+        if (!livesHere()) [[unlikely]]
+            return isElsewhere(call);
+        if (isArriving_) [[unlikely]]
+            arriveNow();
+        return true;
+    }
 
   private:
+    friend class RunningTask;
+
     struct Extra;
     struct Address;
     class PostedEvent;
@@ -205,6 +213,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     template <class Use>
     void withDispatcher(Use use) const;
     bool isElsewhere(std::string_view call) const; ///< False, and says so.
+    void arriveNow() const;
     Extra& extra();
     Address& address();
     bool deliver(Event& event);
@@ -223,7 +232,6 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     std::atomic<Address*> address_ = nullptr; ///< by which posted events find it, or that it is gone
     std::uint32_t placeInParent_ = 0;
     bool dying_ = false;
-    bool arriving_ = false; ///< has moved to this thread and not joined its loop yet
     std::atomic<bool> deletionAsked_ = false;
 };
 

@@ -116,7 +116,9 @@ class HALYARD_API RunningTask final : public Object {
     }
     void stopOthers() noexcept;
     /// For who arms it, or makes it come in the next turn.
-    Alarm& alarm() noexcept {
+    Alarm& alarm() {
+        if (isArriving_) [[unlikely]]
+            arriveNow();
         others_ = true;
         return alarm_;
     }

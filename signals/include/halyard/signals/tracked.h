@@ -97,7 +97,8 @@ class HALYARD_API Tracked {
     std::atomic<bool> signalsBlocked_ = false;
 
   protected:
-    bool isObject_ = false; ///< the base of a core Object
+    bool isObject_ = false;   ///< the base of a core Object
+    bool isArriving_ = false; ///< of an Object: it has moved to this thread, and not joined its loop yet
 };
 
 } // namespace halyard
