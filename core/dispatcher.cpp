@@ -178,6 +178,26 @@ void Dispatcher::moveTasks(Executor& other) {
         place = &each.next;
     }
     tasksEnd_ = place;
+    if (hasDeletions())
+        moveDeletions(other);
+}
+
+/// The objects take them along; those that have just moved are still this thread's to look at.
+void Dispatcher::moveDeletions(const Executor& other) noexcept {
+    const auto takeAlong = [&other](Object* object) {
+        const bool has = object != nullptr && object->executor() == &other;
+        if (has)
+            object->takeDeletionAlong();
+        return has;
+    };
+    for (Deletion& each : deletions_) {
+        if (takeAlong(each.object)) {
+            each.object = nullptr;
+            --deletionsLeft_;
+        }
+    }
+    const std::lock_guard lock(endMutex_);
+    std::erase_if(deletionsOfOthers_, takeAlong);
 }
 
 void Dispatcher::takeInbox() noexcept {

@@ -196,6 +196,7 @@ class Dispatcher final : public Executor, public DispatchState {
         return deletionsLeft_ != 0 || othersAskDeletion_.load(std::memory_order_relaxed);
     }
     bool runDeletions(int level);
+    void moveDeletions(const Executor& other) noexcept;
     void takeDeletionsOfOthers();
     void callSlotWaiters() noexcept;
     void deleteAll() noexcept;

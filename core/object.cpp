@@ -154,8 +154,17 @@ bool Object::blockSignals(bool block) noexcept {
 }
 
 void Object::deleteLater() {
-    if (!deletionAsked_.exchange(true))
-        withDispatcher([this](Dispatcher& dispatcher) { dispatcher.deleteLater(this); });
+    // Both while the object cannot move.
+    withDispatcher([this](Dispatcher& dispatcher) {
+        if (!deletionAsked_.exchange(true))
+            dispatcher.deleteLater(this);
+    });
+}
+
+/// Its loop forgets it: the object moves, and asks the next one when it arrives there.
+void Object::takeDeletionAlong() noexcept {
+    deletionAsked_ = false;
+    bringsDeletion_ = true;
 }
 
 bool Object::isElsewhere(std::string_view call) const {

@@ -42,6 +42,7 @@ struct Object::Address {
 
     std::atomic<Object*> object; ///< null once it is dying
     std::atomic<std::uint32_t> users = 1;
+    std::atomic<std::uint32_t> moves = 0; ///< to other threads
 };
 
 /// A timer of startTimer().

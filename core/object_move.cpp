@@ -6,6 +6,8 @@
 #include <halyard/core/thread.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -24,35 +26,32 @@ class Object::Arrival final : public Runnable {
     }
 
     void add(Object& object) {
-        guests_.push_back({&object.address(), object.deletionAsked_});
-        guests_.back().address->keep();
+        Address& its = object.address();
+        guests_.push_back({&its, its.moves.fetch_add(1, std::memory_order_relaxed) + 1});
+        its.keep();
     }
+    /// It has no receiver: it stays on the thread that it came to, for those that have not moved on.
     void run() override {
         { const detail::Section theMoveIsOver(detail::Affinity::current()); } // moveTo() has stopped the world
         for (const Guest& each : guests_) {
+            if (each.address->moves.load(std::memory_order_relaxed) != each.move)
+                continue; // it has moved on, and may be another thread's
             Object* const object = each.address->object;
             if (object == nullptr)
                 continue;
             object->enterThread();
-            if (each.isDoomed)
-                object->withDispatcher([object](Dispatcher& dispatcher) {
-                    dispatcher
-                        .takePosted(); // what was queued for it comes first, and may have come after this turn began
-                    dispatcher.deleteLater(object);
-                });
+            if (std::exchange(object->bringsDeletion_, false)) {
+                // What was queued for it comes first, and may have come after this turn began.
+                Dispatcher::current().takePosted();
+                object->deleteLater();
+            }
         }
-    }
-    const Tracked* receiver() const noexcept override {
-        for (const Guest& each : guests_)
-            if (const Object* const object = each.address->object)
-                return object;
-        return nullptr;
     }
 
   private:
     struct Guest {
         Address* address;
-        bool isDoomed; ///< the loop that it leaves was asked to delete it
+        std::uint32_t move; ///< which of its moves it was
     };
     std::vector<Guest> guests_;
 };
@@ -97,8 +96,6 @@ void Object::depart(std::vector<Tracked*>& all, Arrival& arrival) {
     all.push_back(this);
     arrival.add(*this);
     leaveThread();
-    if (deletionAsked_)
-        withDispatcher([this](Dispatcher& dispatcher) { dispatcher.forgetDeletion(this); });
     for (Object* const each : children())
         each->depart(all, arrival);
     isArriving_ = true; // only now: while they leave, they may look at each other

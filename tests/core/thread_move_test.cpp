@@ -241,6 +241,77 @@ TEST_CASE("an object that has moved is the new thread's at once, whatever runs t
     onThread(thread, [&] { delete timer; });
 }
 
+TEST_CASE("an object that is to be deleted may move twice before it arrives") {
+    Thread first;
+    Thread second;
+    first.start();
+    second.start();
+    std::atomic<int> gone = 0;
+    std::atomic<Thread*> where = nullptr;
+    auto* const object = new Object;
+    object->destroyed.connect([&] {
+        where = Thread::current();
+        ++gone;
+    });
+    std::promise<void> moved;
+    SUBCASE("on") {
+        first.eventLoop()->post([&] {
+            moved.get_future().wait();
+            CHECK(object->moveToThread(&second));
+        });
+    }
+    SUBCASE("and be asked again in between") {
+        first.eventLoop()->post([&] {
+            moved.get_future().wait();
+            object->deleteLater();
+            CHECK(object->moveToThread(&second));
+            object->deleteLater();
+        });
+    }
+    object->deleteLater();
+    REQUIRE(object->moveToThread(&first));
+    moved.set_value();
+    CHECK(pumpUntilElsewhere([&] { return gone != 0; }));
+    for (Thread* const each : {&first, &second}) {
+        each->quit();
+        each->wait();
+    }
+    CHECK(gone == 1);
+    CHECK(where == &second);
+}
+
+TEST_CASE("a child that leaves its parent before both have arrived goes off where it is") {
+    Thread first;
+    Thread second;
+    first.start();
+    second.start();
+    auto* const parent = new Object;
+    auto* const timer = new Timer(parent);
+    std::atomic<Thread*> where = nullptr;
+    timer->setSingleShot(true);
+    timer->timeout.connect([&] { where = Thread::current(); });
+    timer->start(1ms);
+    std::promise<void> moved;
+    std::promise<void> settled;
+    Thread* timersThread = &second;
+    SUBCASE("the child moves on") {}
+    SUBCASE("the parent does") { timersThread = &first; }
+    first.eventLoop()->post([&] {
+        moved.get_future().wait();
+        timer->setParent(nullptr);
+        CHECK((timersThread == &second ? timer : parent)->moveToThread(&second));
+    });
+    second.eventLoop()->post([&] { settled.get_future().wait(); });
+    REQUIRE(parent->moveToThread(&first));
+    moved.set_value();
+    onThread(first, [] {}); // who is there has arrived
+    settled.set_value();
+    CHECK(pumpUntilElsewhere([&] { return where != nullptr; }));
+    CHECK(where == timersThread);
+    onThread(*timersThread, [&] { delete timer; });
+    onThread(timersThread == &second ? first : second, [&] { delete parent; });
+}
+
 TEST_CASE("a task that goes on before it has arrived on its new thread is not told of the time that it had before") {
     Thread thread;
     thread.start();
@@ -270,4 +341,55 @@ TEST_CASE("a task that goes on before it has arrived on its new thread is not to
         CHECK(values == std::vector{true, true, true});
         delete context;
     });
+}
+
+TEST_CASE("an object that another thread asks to be deleted while it moves is deleted where it has gone") {
+    struct Leaving : Object {
+        using Object::Object;
+        void leavingThread() override {
+            if (parent() != nullptr)
+                std::thread([this] { parent()->deleteLater(); }).join();
+            else if (asksForItself)
+                std::thread([this] { deleteLater(); }).join();
+        }
+        bool asksForItself = false;
+    };
+    Thread thread;
+    thread.start();
+    auto* const object = new Leaving;
+    SUBCASE("itself") { object->asksForItself = true; }
+    SUBCASE("when its child leaves") { new Leaving(object); }
+    std::promise<Thread*> gone;
+    object->destroyed.connect([&] { gone.set_value(Thread::current()); });
+    std::promise<void> asked;
+    thread.eventLoop()->post([&] { asked.get_future().wait(); }); // it does not arrive before the turn below
+    REQUIRE(object->moveToThread(&thread));
+    pumpIdle();
+    asked.set_value();
+    auto where = gone.get_future();
+    REQUIRE(where.wait_for(patience()) == std::future_status::ready);
+    CHECK(where.get() == &thread);
+}
+
+TEST_CASE("an object that another thread asks to be deleted whenever it moves is deleted once") {
+    Thread thread;
+    thread.start();
+    for (int round = 0; round != 200; ++round) {
+        auto* const object = new Object;
+        new Object(object);
+        std::atomic<int> gone = 0;
+        object->destroyed.connect([&] { ++gone; });
+        std::atomic<bool> begun = false;
+        std::thread other([&] {
+            begun = true;
+            object->deleteLater();
+        });
+        while (!begun)
+            std::this_thread::yield();
+        object->moveToThread(&thread);
+        other.join();
+        CHECK(pumpUntilElsewhere([&] { return gone != 0; }));
+        onThread(thread, [] { pumpIdle(2); });
+        CHECK(gone == 1);
+    }
 }

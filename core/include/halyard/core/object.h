@@ -187,6 +187,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     }
 
   private:
+    friend class Dispatcher;
     friend class RunningTask;
 
     struct Extra;
@@ -214,6 +215,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     void withDispatcher(Use use) const;
     bool isElsewhere(std::string_view call) const; ///< False, and says so.
     void arriveNow() const;
+    void takeDeletionAlong() noexcept;
     Extra& extra();
     Address& address();
     bool deliver(Event& event);
@@ -232,6 +234,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     std::atomic<Address*> address_ = nullptr; ///< by which posted events find it, or that it is gone
     std::uint32_t placeInParent_ = 0;
     bool dying_ = false;
+    bool bringsDeletion_ = false; ///< asked for in a loop that it has left
     std::atomic<bool> deletionAsked_ = false;
 };
 
