@@ -73,8 +73,11 @@ std::unique_ptr<Runnable> Tracked::moveTo(Affinity& thread, std::span<Tracked* c
         thread.enter();
         before.leave();
         each->affinity_.store(&thread, std::memory_order_relaxed);
-        for (Link* link = each->incoming_; link != nullptr; link = link->next)
+        for (Link* link = each->incoming_; link != nullptr; link = link->next) {
             link->locate();
+            if (before.emissions != nullptr) // a queued call of it may be among them
+                link->set(detail::WalkedElsewhere, detail::Running::isWalkedElsewhere(link, link->guard()));
+        }
     }
     if (Executor* const from = before.executor.load(); from != nullptr)
         from->moveTasks(*to);

@@ -393,3 +393,35 @@ TEST_CASE("an object that another thread asks to be deleted whenever it moves is
         CHECK(gone == 1);
     }
 }
+
+TEST_CASE("a queued slot that moves its receiver to the signal's thread keeps what it has captured") {
+    Thread thread;
+    thread.start();
+    Thread* const home = Thread::current();
+    auto* const receiver = new Object;
+    REQUIRE(receiver->moveToThread(&thread));
+    Signal<> back;
+    auto captured = std::make_shared<int>(7);
+    const std::weak_ptr<int> watched = captured;
+    std::promise<void> moved;
+    std::promise<bool> kept;
+    std::promise<void> over;
+    auto turned = over.get_future();
+    back.connect(
+        receiver,
+        [&, receiver, home, held = std::move(captured)] {
+            CHECK(receiver->moveToThread(home));
+            moved.set_value();
+            turned.wait();
+            kept.set_value(!watched.expired());
+        },
+        ConnectionType::Queued | ConnectionType::SingleShot);
+    back();
+    moved.get_future().wait();
+    pumpIdle();
+    over.set_value();
+    CHECK(kept.get_future().get());
+    onThread(thread, [] {});
+    CHECK(watched.expired());
+    delete receiver;
+}
