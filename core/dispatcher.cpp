@@ -61,10 +61,16 @@ bool Dispatcher::hasWork() const noexcept {
 bool Dispatcher::dispatch() {
     struct Level {
         Dispatcher& its;
-        explicit Level(Dispatcher& dispatcher) noexcept : its(dispatcher) { ++its.turns_; }
+        explicit Level(Dispatcher& dispatcher) noexcept : its(dispatcher) {
+            if (its.turns_++ == 0)
+                its.executing_.store(true, std::memory_order_relaxed);
+        }
         Level(const Level&) = delete;
         Level& operator=(const Level&) = delete;
-        ~Level() { --its.turns_; }
+        ~Level() {
+            --its.turns_;
+            its.seeWhetherExecuting();
+        }
     };
     const Level level(*this);
     bool ran = isAwaited;
@@ -331,7 +337,7 @@ void Dispatcher::enter(ExecLevel& level) noexcept {
 
 void Dispatcher::leave(ExecLevel& level) noexcept {
     level_ = level.outer;
-    executing_.store(level_ != nullptr, std::memory_order_relaxed);
+    seeWhetherExecuting();
     if (level_ == nullptr)
         quitting_.reset();
 }

@@ -114,7 +114,9 @@ class Dispatcher final : public Executor, public DispatchState {
     std::optional<int> quitAhead() noexcept;
 
     std::unique_ptr<Runnable> post(std::unique_ptr<Runnable> task) override;
-    bool isRunning() const noexcept override { return executing_.load(std::memory_order_relaxed) || hosted_; }
+    bool isRunning() const noexcept override {
+        return executing_.load(std::memory_order_relaxed) || hosted_ || state_ == State::Lent;
+    }
     void moveTasks(Executor& other) override;
     void takePosted() noexcept; ///< What was posted until now has its turn in this one.
     void deleteLater(Object* object);
@@ -188,6 +190,9 @@ class Dispatcher final : public Executor, public DispatchState {
     void gatherJumping(ManualClock& clock, std::optional<Clock::time_point> until);
     std::optional<Clock::time_point> nextDeadline() const noexcept;
     bool dispatch();
+    void seeWhetherExecuting() noexcept {
+        executing_.store(level_ != nullptr || turns_ != 0, std::memory_order_relaxed);
+    }
     bool runTasks();
     bool runReady(std::uint32_t last);
     void takeInbox() noexcept;

@@ -8,10 +8,12 @@
 #include "pipe.h"
 #include "turn_counter.h"
 
+#include <logged.h>
 #include <pump.h>
 
 #include <dirent.h>
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <pump.h>
 
 #include <atomic>
@@ -232,6 +234,48 @@ TEST_CASE("a task that another thread posted dies on the loop's thread") {
     CHECK(where == std::thread::id());
     loop.processEvents();
     CHECK(where == std::this_thread::get_id());
+}
+
+TEST_CASE("an emission waits for a slot of a busy loop, whoever runs that loop's turns") {
+    Logged logged;
+    void (*turn)(EventLoop&) = nullptr;
+    SUBCASE("the program") {
+        turn = [](EventLoop& loop) { loop.processEvents(1s); };
+    }
+    SUBCASE("a foreign loop") {
+        turn = [](EventLoop& loop) {
+            const auto wait = std::chrono::milliseconds(loop.backendTimeout().value_or(1s));
+            pollfd readable{loop.backendFd(), POLLIN, 0};
+            ::poll(&readable, 1, static_cast<int>(wait.count()));
+            loop.driveOnce();
+        };
+    }
+    SUBCASE("a foreign loop that sleeps long") {
+        turn = [](EventLoop& loop) {
+            loop.backendTimeout();
+            std::this_thread::sleep_for(400ms);
+            loop.driveOnce();
+        };
+    }
+    std::atomic<bool> ends = false;
+    std::promise<Object*> made;
+    std::thread thread([&] {
+        Object receiver;
+        made.set_value(&receiver);
+        while (!ends)
+            turn(*EventLoop::current());
+    });
+    Object* const receiver = made.get_future().get();
+    Signal<> asks;
+    int heard = 0;
+    asks.connect(
+        receiver, [&] { ++heard; }, ConnectionType::BlockingQueued);
+    receiver->loop()->post([] { std::this_thread::sleep_for(400ms); }); // three looks of 50 ms find it busy
+    asks();
+    CHECK(heard == 1);
+    receiver->loop()->post([&] { ends = true; });
+    thread.join();
+    CHECK(logged.lines().empty());
 }
 
 TEST_CASE("loops of many threads come and go and leave no descriptor behind") {
