@@ -4,6 +4,7 @@
 
 #include <halyard/core/log.h>
 #include <halyard/core/thread.h>
+#include <halyard/signals/pointer.h>
 
 #include <optional>
 #include <string>
@@ -142,6 +143,19 @@ bool EventLoop::mayRun(const char* call) const {
     return why == nullptr;
 }
 
+namespace {
+
+/// Does not go before this.
+struct Kept {
+    explicit Kept(Dispatcher& its) noexcept : dispatcher(its) { dispatcher.addUser(); }
+    Kept(const Kept&) = delete;
+    Kept& operator=(const Kept&) = delete;
+    ~Kept() { dispatcher.removeUser(); }
+    Dispatcher& dispatcher;
+};
+
+} // namespace
+
 int EventLoop::exec() {
     if (!mayRun("exec"))
         return -1;
@@ -155,11 +169,13 @@ int EventLoop::exec() {
         Level& operator=(const Level&) = delete;
         ~Level() { its.leave(*this); }
         Dispatcher& its;
-    } level(dispatcher_);
-
-    while (!level.quit)
-        dispatcher_.turn(std::nullopt);
-    if (level.outer == nullptr)
+    };
+    const Kept kept(dispatcher_); // a slot may end the loop
+    const Pointer<EventLoop> self(this);
+    Level level(kept.dispatcher);
+    while (!level.quit && self)
+        level.its.turn(std::nullopt);
+    if (level.outer == nullptr && self)
         aboutToQuit();
     return level.code;
 }
@@ -174,13 +190,14 @@ void EventLoop::exit(int code) {
 bool EventLoop::processEvents(std::chrono::milliseconds wait) {
     if (!mayRun("processEvents"))
         return false;
+    const Kept kept(dispatcher_); // a slot may end the loop
     if (wait.count() < 0) {
-        while (!dispatcher_.turn(std::nullopt)) {
+        while (!kept.dispatcher.turn(std::nullopt)) {
         }
         return true;
     }
     const auto until = WaitClock::after(wait);
-    while (!dispatcher_.turn(until))
+    while (!kept.dispatcher.turn(until))
         if (WaitClock::now() >= until)
             return false;
     return true;

@@ -275,6 +275,39 @@ TEST_CASE("exit lets the turn come to its end") {
     CHECK(order == "abx");
 }
 
+TEST_CASE("a task may delete the loop that runs it") {
+    Logged logged;
+    enum class Way { Exec, NestedExec, ProcessEvents };
+    const auto check = [](bool isSecond, bool quits, Way way) {
+        CAPTURE(isSecond);
+        CAPTURE(quits);
+        CAPTURE(static_cast<int>(way));
+        const auto first = isSecond ? std::make_unique<EventLoop>() : nullptr;
+        auto loop = std::make_unique<EventLoop>();
+        EventLoop& its = *loop;
+        int told = 0;
+        loop->aboutToQuit.connect([&] { ++told; });
+        if (way == Way::NestedExec)
+            loop->post([&its] { its.exec(); });
+        loop->post([&] {
+            if (quits)
+                loop->quit();
+            loop.reset();
+        });
+        if (way == Way::ProcessEvents)
+            CHECK(its.processEvents(-1ms));
+        else
+            CHECK(its.exec() == 0);
+        CHECK(loop == nullptr);
+        CHECK(told == 0);
+    };
+    for (const bool isSecond : {false, true})
+        for (const bool quits : {false, true})
+            for (const Way way : {Way::Exec, Way::NestedExec, Way::ProcessEvents})
+                onFreshThread([&] { check(isSecond, quits, way); });
+    CHECK(logged.lines().empty());
+}
+
 TEST_CASE("exec nests, and exit ends the innermost") {
     EventLoop& loop = *EventLoop::current();
     std::vector<int> codes;
