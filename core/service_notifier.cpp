@@ -54,10 +54,10 @@ bool ServiceNotifier::ready() {
             logMessage(LogLevel::Warning, "halyard.core", "the predecessor does not hear that its successor is ready");
         ::close(predecessor);
     }
-    if (watchdogTime_ != 0us && findChild<Timer>() == nullptr) {
-        auto* const signOfLife = new Timer(this);
-        signOfLife->timeout.connect(this, [this] { send("WATCHDOG=1"); });
-        signOfLife->start(std::max(1ms, std::chrono::floor<std::chrono::milliseconds>(watchdogTime_ / 2)));
+    if (watchdogTime_ != 0us && signOfLife_ == nullptr) {
+        signOfLife_ = new Timer(this);
+        signOfLife_->timeout.connect(this, [this] { send("WATCHDOG=1"); });
+        signOfLife_->start(std::max(1ms, std::chrono::floor<std::chrono::milliseconds>(watchdogTime_ / 2)));
     }
     return send("READY=1");
 }

@@ -138,12 +138,12 @@ bool Successor::start(std::chrono::milliseconds limit) {
     }
     error_.clear();
     pipe_ = ends[0];
-    auto* const notifier = new FdNotifier(pipe_, FdNotifier::Read, this);
-    notifier->activated.connect(this, &Successor::hear);
-    auto* const deadline = new Timer(this);
-    deadline->setSingleShot(true);
-    deadline->timeout.connect(this, [this] { giveUp("it was not ready in time"); });
-    deadline->start(limit);
+    notifier_ = new FdNotifier(pipe_, FdNotifier::Read, this);
+    notifier_->activated.connect(this, &Successor::hear);
+    deadline_ = new Timer(this);
+    deadline_->setSingleShot(true);
+    deadline_->timeout.connect(this, [this] { giveUp("it was not ready in time"); });
+    deadline_->start(limit);
     return true;
 }
 
@@ -178,8 +178,8 @@ void Successor::giveUp(const std::string& why) {
 }
 
 int Successor::stopHearing() {
-    delete findChild<FdNotifier>();
-    delete findChild<Timer>();
+    delete notifier_.get();
+    delete deadline_.get();
     return std::exchange(pipe_, -1);
 }
 

@@ -2,6 +2,7 @@
 #include "environment.h"
 
 #include <halyard/core/service_notifier.h>
+#include <halyard/core/timer.h>
 
 #include <doctest/doctest.h>
 #include <logged.h>
@@ -98,6 +99,7 @@ TEST_CASE("the loop sends signs of life from ready() on where the supervisor wan
     SUBCASE("of this process") {
         const Variable process("WATCHDOG_PID", std::to_string(::getpid()));
         ServiceNotifier notifier;
+        const Timer ofTheProgram(&notifier);
         CHECK(notifier.watchdogTime() == std::chrono::milliseconds(20));
         pumpIdle();
         CHECK(supervisor.heard().empty());

@@ -1,6 +1,11 @@
 // Handing over to another process. The successors are shells: what they find is the protocol itself.
+#include <halyard/core/clock.h>
+#include <halyard/core/fd_notifier.h>
 #include <halyard/core/signal_spy.h>
 #include <halyard/core/successor.h>
+#include <halyard/core/timer.h>
+
+#include "pipe.h"
 
 #include <doctest/doctest.h>
 #include <plain_socket.h>
@@ -111,4 +116,23 @@ TEST_CASE("a slot of either signal may delete the successor") {
         CHECK(pumpUntil([&] { return over; }));
         ::waitpid(process, nullptr, 0);
     }
+}
+
+TEST_CASE("a successor that serves outlives the time that it had, whatever else the object has for children") {
+    const Pipe pipe;
+    ManualClock clock;
+    Successor successor(shell(std::string(sayReady) + "; exec sleep 1000"));
+    auto* const timer = new Timer(&successor);
+    timer->start(5h);
+    const FdNotifier notifier(pipe.reader(), FdNotifier::Read, &successor);
+    SignalSpy<> ready(successor.ready);
+    REQUIRE(successor.start(1h));
+    CHECK(pumpUntil([&] { return !ready.isEmpty(); }));
+    clock.advance(2h);
+    const pid_t process = successor.processId();
+    REQUIRE(process > 0);
+    CHECK(::kill(process, SIGKILL) == 0);
+    ::waitpid(process, nullptr, 0);
+    CHECK(timer->isActive());
+    CHECK(notifier.isEnabled());
 }

@@ -10,6 +10,8 @@
 
 namespace halyard {
 
+class Timer;
+
 /// Tells whoever supervises this process how it is: systemd, by the protocol of sd_notify(3), and the predecessor that
 /// it takes over from (Successor). Without either it does nothing.
 ///
@@ -45,6 +47,7 @@ class HALYARD_API ServiceNotifier : public Object {
   private:
     std::string socket_; ///< a path, or '@' and an abstract name
     std::chrono::microseconds watchdogTime_{0};
+    Timer* signOfLife_ = nullptr;
     int predecessor_ = -1;
 };
 

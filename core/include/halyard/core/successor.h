@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halyard/core/object.h>
+#include <halyard/signals/pointer.h>
 
 #include <chrono>
 #include <string>
@@ -10,6 +11,9 @@
 #include <sys/types.h>
 
 namespace halyard {
+
+class FdNotifier;
+class Timer;
 
 /// The process that takes over from this one: it is started with this one's listening sockets, and tells when it
 /// serves. Meanwhile, and where it fails, this one goes on; no client is refused, because the sockets never close.
@@ -56,6 +60,8 @@ class HALYARD_API Successor : public Object {
     std::vector<std::pair<int, std::string>> given_;
     std::string error_;
     pid_t process_ = -1;
+    Pointer<FdNotifier> notifier_;
+    Pointer<Timer> deadline_;
     int pipe_ = -1; ///< ends with the successor, or says that it is ready
 };
 
