@@ -60,7 +60,9 @@ Clock::time_point WaitClock::now() noexcept {
     return manualClock == nullptr || !manualClock->jumps_ ? std::chrono::steady_clock::now() : manualClock->now_;
 }
 
-Clock::time_point WaitClock::after(std::chrono::milliseconds delay) noexcept { return later(now(), delay); }
+Clock::time_point WaitClock::after(std::chrono::milliseconds delay) noexcept {
+    return delay.count() >= 0 ? later(now(), delay) : Clock::time_point::max();
+}
 
 Clock::time_point WaitClock::when(Clock::time_point deadline) noexcept {
     if (manualClock == nullptr || manualClock->jumps_)

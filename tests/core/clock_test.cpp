@@ -315,6 +315,7 @@ TEST_CASE("waits of others follow the clock") {
     CHECK(WaitClock::isOver(WaitClock::after(0ms)));
     CHECK(WaitClock::left(WaitClock::now() - 1h) == 0ns);
     CHECK(WaitClock::after(std::chrono::milliseconds::max()) == Clock::time_point::max());
+    CHECK(WaitClock::after(-1ms) == Clock::time_point::max());
     {
         const ManualClock still;
         const auto real = WaitClock::after(20ms);
