@@ -338,10 +338,14 @@ void Dispatcher::keepHostAlive() noexcept {
 }
 
 void Dispatcher::exceptionLeft(const std::exception_ptr& exception) {
-    if (const ExceptionHandler handler = exceptionHandler_) // a copy: it may set another one
-        handler(exception);
-    else
+    const ExceptionHandler handler = exceptionHandler_; // a copy: it may set another one
+    if (handler == nullptr)
         endProgram("a slot in a host's loop", exception);
+    try {
+        handler(exception);
+    } catch (...) {
+        endProgram("the exception handler of a loop", std::current_exception());
+    }
 }
 
 void endProgram(const std::string& where, const std::exception_ptr& exception) {

@@ -402,6 +402,13 @@ TEST_CASE("a hosted loop on a thread that has one already is not the thread's") 
 
 TEST_CASE("an exception out of a slot in a host's loop is logged and ends the program") {
     const Pipe said;
+    const char* thrown = "of a task";
+    std::function<void(std::exception_ptr)> handler;
+    SUBCASE("without a handler") {}
+    SUBCASE("out of its handler") {
+        thrown = "of a handler";
+        handler = [](const std::exception_ptr&) { throw std::runtime_error("of a handler"); };
+    }
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
@@ -411,7 +418,8 @@ TEST_CASE("an exception out of a slot in a host's loop is logged and ends the pr
         });
         std::signal(SIGABRT, SIG_DFL);
         std::set_terminate(std::abort); // which says nothing more
-        withHost([](Host& host, EventLoop& loop) {
+        withHost([&](Host& host, EventLoop& loop) {
+            loop.setExceptionHandler(handler);
             loop.post([] { throw std::runtime_error("of a task"); });
             host.runUntil([] { return false; });
         });
@@ -423,7 +431,7 @@ TEST_CASE("an exception out of a slot in a host's loop is logged and ends the pr
     CHECK(WTERMSIG(status) == SIGABRT);
     char text[256] = {};
     CHECK(::read(said.reader(), text, sizeof text - 1) > 0);
-    CHECK(std::string(text).find("of a task") != std::string::npos);
+    CHECK(std::string(text).find(thrown) != std::string::npos);
 }
 
 TEST_CASE("an exception out of a slot in a host's loop goes to the handler, and the rest runs in the next turn") {
