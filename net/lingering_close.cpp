@@ -1,6 +1,7 @@
 #include "lingering_close.h"
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 namespace halyard {
@@ -10,22 +11,29 @@ std::list<LingeringClose>& LingeringClose::ofThisThread() {
     return all;
 }
 
-LingeringClose::LingeringClose(std::unique_ptr<SocketEngine> engine, WriteQueue output, Stage stage) noexcept
-    : engine_(std::move(engine)), output_(std::move(output)), stage_(stage) {
+LingeringClose::LingeringClose(std::unique_ptr<SocketEngine> engine, WriteQueue output, Stage stage,
+                               std::chrono::milliseconds limit) noexcept
+    : engine_(std::move(engine)), output_(std::move(output)), limit_(limit), stage_(stage) {
     engine_->setClient(*this);
+    enter(stage);
 }
 
 void LingeringClose::begin(std::unique_ptr<SocketEngine> engine, WriteQueue output, Stage stage,
                            std::chrono::milliseconds limit) {
     lookAtOldest();
     std::list<LingeringClose>& all = ofThisThread();
-    all.emplace_front(std::move(engine), std::move(output), stage);
+    all.emplace_front(std::move(engine), std::move(output), stage, limit);
     LingeringClose& self = all.front();
     self.place_ = all.begin();
-    if (self.isDone() || self.observe() != 0)
+    if (self.isDone() || self.observe() != 0) {
         self.remove();
-    else if (limit.count() > 0)
-        self.arm(after(limit));
+    } else if (limit.count() > 0) {
+        try {
+            self.arm(self.end_);
+        } catch (const std::bad_alloc&) {
+            self.remove(); // nothing would end it
+        }
+    }
 }
 
 /// In a thread that only waits, and runs no loop, nobody else does; two, so that they become fewer.
@@ -50,20 +58,30 @@ bool LingeringClose::isDone() {
             return false;
         if (error != 0)
             return true;
-        stage_ = Stage::Sending;
+        enter(Stage::Sending);
     }
     if (stage_ == Stage::HearingOut)
         return engine_->hasHeardOut();
     int error = 0;
-    output_.sendTo(*engine_, error);
-    if (error == EAGAIN)
+    const std::size_t sent = output_.sendTo(*engine_, error);
+    if (error == EAGAIN) {
+        if (sent != 0)
+            enter(Stage::Sending);
+        untaken_ = engine_->untaken();
         return false;
+    }
     if (error != 0) {
         engine_->close(true);
         return true;
     }
-    stage_ = Stage::HearingOut;
+    enter(Stage::HearingOut);
     return engine_->closeOverInput();
+}
+
+/// With all the time for it, or all of it again.
+void LingeringClose::enter(Stage stage) noexcept {
+    stage_ = stage;
+    end_ = after(limit_);
 }
 
 int LingeringClose::observe() {
@@ -75,8 +93,18 @@ void LingeringClose::engineReady(std::uint32_t) {
         remove();
 }
 
-/// The closing timeout is over. Whom nobody hears any more still gets what the kernel has for him, if he is silent.
+/// The closing timeout is over, unless the peer is still taking something, if only from the kernel. Whom nobody hears
+/// any more still gets what the kernel has for him, if he is silent.
 void LingeringClose::dispatch() {
+    if (stage_ == Stage::Sending) {
+        const std::size_t untaken = engine_->untaken();
+        if (untaken < std::exchange(untaken_, untaken))
+            enter(Stage::Sending);
+    }
+    if (end_ > Clock::now()) {
+        arm(end_);
+        return;
+    }
     engine_->close(stage_ != Stage::HearingOut);
     remove();
 }

@@ -14,7 +14,7 @@ namespace halyard {
 
 /// What is left of a socket that was deleted before everything it had been given to send was sent, or that ended while
 /// its peer was still sending. It belongs to the thread, and lives until all has gone and the peer has been heard out,
-/// the connection has broken or the closing timeout is over.
+/// the connection has broken, or for the closing timeout the peer took nothing, or would not be silent.
 class LingeringClose final : private EngineClient, private Deadline {
   public:
     /// What it is about: each is followed by the next.
@@ -24,7 +24,8 @@ class LingeringClose final : private EngineClient, private Deadline {
     static void begin(std::unique_ptr<SocketEngine> engine, WriteQueue output, Stage stage,
                       std::chrono::milliseconds limit);
 
-    LingeringClose(std::unique_ptr<SocketEngine> engine, WriteQueue output, Stage stage) noexcept;
+    LingeringClose(std::unique_ptr<SocketEngine> engine, WriteQueue output, Stage stage,
+                   std::chrono::milliseconds limit) noexcept;
     ~LingeringClose() override = default;
 
   private:
@@ -34,12 +35,16 @@ class LingeringClose final : private EngineClient, private Deadline {
     void engineReady(std::uint32_t ready) override;
     void dispatch() override;
     bool isDone();
+    void enter(Stage stage) noexcept;
     int observe();
     void remove();
 
     std::unique_ptr<SocketEngine> engine_;
     WriteQueue output_;
     std::list<LingeringClose>::iterator place_;
+    std::chrono::milliseconds limit_;
+    Clock::time_point end_; ///< of the stage, unless the peer takes something
+    std::size_t untaken_ = 0;
     Stage stage_;
 };
 

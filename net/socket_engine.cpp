@@ -8,6 +8,9 @@
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
 
 namespace halyard {
 
@@ -24,6 +27,15 @@ std::ptrdiff_t SocketEngine::sendFrom(int, std::size_t) noexcept { return -EOPNO
 std::size_t SocketEngine::unreceived() const noexcept {
     int bytes = 0;
     return ::ioctl(descriptor(), FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+std::size_t SocketEngine::untaken() const noexcept {
+#ifdef SIOCOUTQ
+    int bytes = 0;
+    return ::ioctl(descriptor(), SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+#else
+    return 0;
+#endif
 }
 
 /// What receiving said last; positive where there may be more.

@@ -70,6 +70,8 @@ class SocketEngine : public FdWatcher {
     virtual void shutdownSend() noexcept = 0;
     /// Bytes that the kernel holds and nobody has received (FIONREAD).
     std::size_t unreceived() const noexcept;
+    /// Bytes that the kernel holds and the peer's has not taken (SIOCOUTQ); 0 where the system does not say.
+    std::size_t untaken() const noexcept;
     /// What broke the connection (SO_ERROR), once; 0 where nothing did.
     virtual int takeError() noexcept = 0;
 

@@ -2,12 +2,22 @@
 
 #include <halyard/net/stream_socket.h>
 
+#include <algorithm>
+
 namespace halyard {
 
 void SocketTimeouts::start(Kind kind) {
     touch(kind);
     if (limits_[kind].count() > 0 && (!isArmed() || when() > end(kind)))
         arm(end(kind));
+}
+
+void SocketTimeouts::sent(std::size_t bytes) noexcept {
+    touch(Writing);
+    if (owed_ == 0)
+        return;
+    touch(Closing);
+    owed_ -= std::min(bytes, owed_);
 }
 
 std::optional<SocketTimeouts::Kind> SocketTimeouts::first() const noexcept {

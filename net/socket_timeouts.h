@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace halyard {
 
@@ -33,6 +34,14 @@ class SocketTimeouts final : public Deadline {
     /// Something happened that `kind` waits for.
     void touch(Kind kind) noexcept { stamps_[kind] = Clock::now(); }
 
+    /// So much is to be sent before the end: as long as some of it goes, closing has time. What is written later gives
+    /// it none, or a program that never stops would hold its connection for ever.
+    void owe(std::size_t bytes) noexcept { owed_ = bytes; }
+    bool isOwing() const noexcept { return owed_ != 0; } ///< Some of it has not gone.
+    void sent(std::size_t bytes) noexcept;
+    /// So much of what was sent the peer has not taken: whether that is less than it was.
+    bool noteUntaken(std::size_t bytes) noexcept { return bytes < std::exchange(untaken_, bytes); }
+
     /// When the first of those that count now is over, of WaitClock.
     std::optional<Clock::time_point> next() const noexcept;
     /// Tells the socket of a time that is over, or is armed for the next one.
@@ -45,6 +54,8 @@ class SocketTimeouts final : public Deadline {
     StreamSocket& socket_;
     std::array<std::chrono::milliseconds, kinds> limits_{{{}, {}, {}, closingDefault}};
     std::array<Clock::time_point, kinds> stamps_{};
+    std::size_t owed_ = 0;
+    std::size_t untaken_ = 0;
 };
 
 } // namespace halyard

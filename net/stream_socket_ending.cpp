@@ -9,6 +9,7 @@
 #include <halyard/core/log.h>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <unistd.h>
@@ -87,21 +88,26 @@ void StreamSocket::leave(Ending how) {
     try {
         orGoOn(still, [this] { setState(SocketState::Closing); });
     } catch (...) {
-        if (still && state_ == SocketState::Closing)
-            useTimeouts().start(SocketTimeouts::Closing); // until the loop goes on, more may be written
+        if (still && state_ == SocketState::Closing) { // until the loop goes on, more may be written
+            useTimeouts().owe(output_.size());
+            useTimeouts().start(SocketTimeouts::Closing);
+        }
         throw;
     }
     if (!still || state_ != SocketState::Closing)
         return;
-    if (how == Ending::Reset || outputLost_ || output_.empty())
+    if (how == Ending::Reset || outputLost_ || output_.empty()) {
         finish(how);
-    else
-        awaitSent(); // for what a slot of stateChanged has written as well
+    } else {
+        useTimeouts().owe(output_.size()); // what a slot of stateChanged has written as well
+        awaitSent();
+    }
 }
 
-/// The rest of closing, for no longer than the closing timeout.
+/// The rest of closing, for as long as the closing timeout allows.
 void StreamSocket::awaitSent() {
     useTimeouts().start(SocketTimeouts::Closing);
+    hasPeerTaken();
     if (hindered_.sendBlocked)
         observe(); // else the slot has not returned yet, and what it wrote goes out when it has
 }
@@ -171,6 +177,8 @@ void StreamSocket::finishReported(Ending how) {
 /// With all that waited for it.
 void StreamSocket::dropEngine() noexcept {
     engine_.reset();
+    if (timeouts() != nullptr)
+        timeouts()->owe(0);
     discardOutput();
     hindered_.sendBlocked = hindered_.leaving = outputFull_ = tellFull_ = false;
 }
@@ -225,13 +233,14 @@ StreamSocket::~StreamSocket() {
         linger();
 }
 
-/// The connection goes on without the socket, to its end.
-void StreamSocket::linger() {
+/// The connection goes on without the socket, to its end: which is now, where there is no memory for that.
+void StreamSocket::linger() noexcept try {
     using enum LingeringClose::Stage;
     const LingeringClose::Stage stage = isConnecting() ? Connecting : !output_.empty() ? Sending : HearingOut;
     LingeringClose::begin(std::move(engine_), std::move(output_), stage,
                           timeouts() != nullptr ? timeouts()->limit(SocketTimeouts::Closing)
                                                 : SocketTimeouts::closingDefault);
+} catch (const std::bad_alloc&) {
 }
 
 } // namespace halyard

@@ -186,9 +186,11 @@ void StreamSocket::transmitted(std::size_t sent, int error) noexcept {
         discardOutput();
     }
     if (sent != 0 && timeouts() != nullptr)
-        timeouts()->touch(SocketTimeouts::Writing);
+        timeouts()->sent(sent);
     if (hindered_.sendBlocked != (error == EAGAIN))
         setSendBlocked(error == EAGAIN);
+    if (error == EAGAIN)
+        hasPeerTaken();
     if (hindered_.writeEnds)
         endWriting();
 }

@@ -141,6 +141,35 @@ TEST_CASE("a peer that reads a byte a second, and then the rest, gets every byte
     }
 }
 
+TEST_CASE("a peer that takes the rest slowly, for longer than the closing timeout, gets every byte, the socket deleted "
+          "or not") {
+    const std::string all = pattern(16'000'000);
+    for (const char how : {'c', 'd', 'w'}) { // closed; deleted; closed with a write timeout that is shorter
+        CAPTURE(how);
+        ManualClock clock;
+        TcpServer server;
+        REQUIRE(server.listen(HostAddress::LocalHost));
+        Stalled stalled(server);
+        if (how == 'w')
+            stalled.socket->setWriteTimeout(25s);
+        stalled.socket->write(all);
+        if (how == 'd')
+            stalled.socket.reset();
+        else
+            stalled.socket->disconnectFromHost();
+        std::string got;
+        for (int i = 0; i != 30; ++i) { // five minutes
+            got += stalled.peer.receive(250'000);
+            clock.advance(10s);
+        }
+        got += pumpPeer(stalled.peer, all.size() - got.size());
+        CHECK(got.size() == all.size());
+        CHECK((got == all));
+        if (how != 'd')
+            CHECK_FALSE(stalled.socket->hasLostOutput());
+    }
+}
+
 TEST_CASE("peers that never close, and say something now and then, are held for as long as the closing timeout") {
     ManualClock clock;
     const auto limits = std::make_shared<ConnectionLimits>(20);

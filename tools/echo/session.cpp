@@ -79,9 +79,10 @@ void Session::count(std::int64_t written) {
 }
 
 void Session::end() {
-    if (how_.empty() && client_.error() == SocketError::SocketTimeout)
+    const bool isTimeout = client_.error() == SocketError::SocketTimeout && (how_.empty() || client_.hasLostOutput());
+    if (isTimeout)
         metrics_.count(SocketError::SocketTimeout);
-    if (how_.empty())
+    if (how_.empty() || isTimeout)
         how_ = client_.errorString();
     journal_.ended(how_.empty() ? "the connection to " + peer_ + " was closed here" : how_, echoed_);
 }

@@ -74,8 +74,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void abort();
 
     /// Takes over a connected stream socket, which becomes non-blocking and is closed by this object. False, and the
-    /// descriptor stays the caller's: UnsupportedSocketOperation where it is no such socket, Operation where this one
-    /// is not unconnected; RemoteHostClosed, which is not logged, where the peer has reset the connection already.
+    /// descriptor stays the caller's: UnsupportedSocketOperation where it is no such socket, or `state` another one
+    /// than Connected; Operation where this one is not unconnected; RemoteHostClosed, which is not logged, where the
+    /// peer has reset the connection already.
     bool setSocketDescriptor(int descriptor, SocketState state = SocketState::Connected);
     int socketDescriptor() const noexcept; ///< −1 where there is none.
     /// Gives the descriptor away, still non-blocking, and is unconnected then, with the signals of an end; what was
@@ -184,10 +185,10 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     /// @{
     /// How long a connecting may take; the peer may be silent while it is read from; it may take nothing of what waits
-    /// to be sent; it may take for the rest after the socket was closed. 0: as long as it likes, until these are
-    /// called; for closing 30 seconds. When the time is over: errorOccurred(SocketTimeout), and the connection is
-    /// reset, what was not read stays readable; for connecting it comes after stateChanged(Unconnected), as with any
-    /// failure.
+    /// to be sent; it may take nothing of the rest after the socket was closed. 0: as long as it likes, until these are
+    /// called; for closing 30 seconds. Whoever takes a little now and then has time, however long all of it takes. When
+    /// the time is over: errorOccurred(SocketTimeout), and the connection is reset, what was not read stays readable;
+    /// for connecting it comes after stateChanged(Unconnected), as with any failure.
     void setConnectTimeout(std::chrono::milliseconds limit);
     void setReadTimeout(std::chrono::milliseconds limit);
     void setWriteTimeout(std::chrono::milliseconds limit);
@@ -356,11 +357,13 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     bool isInReadyRead() const noexcept { return answering_ != nullptr && findAnswering() != nullptr; }
     Answering* findAnswering() const noexcept;
     void endAnswering() noexcept;
+    static void sendAnswersSoFar() noexcept;
+    static const bool sendsBeforeNestedTurns_;
     bool hasBegunToEnd() const noexcept;
     void peerEnded(int cause);
     void leave(Ending how);
     void awaitSent();
-    void linger();
+    void linger() noexcept;
     void discardOutput() noexcept {
         outputLost_ = outputLost_ || !output_.empty();
         output_.clear();
@@ -429,6 +432,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void setTimeout(std::uint8_t kind, std::chrono::milliseconds limit);
     bool counts(std::uint8_t timeout) const noexcept;
     void timeIsOver(std::uint8_t timeout);
+    bool hasPeerTaken() noexcept;
 
     template <class Verdict>
     bool wait(std::optional<Time> until, Verdict verdict);
