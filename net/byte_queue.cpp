@@ -71,13 +71,47 @@ void ByteQueue::freeAll() noexcept {
     give(last);
 }
 
+/// All of them, or none where memory ends: half a message must not go out.
 void ByteQueue::appendPieces(std::string_view bytes) {
+    struct Undo {
+        explicit Undo(ByteQueue& queue) noexcept
+            : its(&queue), tail(queue.head_ != nullptr ? queue.tail_ : nullptr), end(tail != nullptr ? tail->end : 0) {}
+        Undo(const Undo&) = delete;
+        Undo& operator=(const Undo&) = delete;
+        ~Undo() {
+            if (its != nullptr)
+                its->cutBehind(tail, end);
+        }
+        ByteQueue* its;
+        Segment* tail;
+        std::size_t end;
+    } undo(*this);
     while (!bytes.empty()) {
         Segment& tail = head_ != nullptr && tail_->room() != 0 ? *tail_ : newTail(take());
         const std::string_view piece = bytes.substr(0, tail.room());
         tail.add(piece);
         bytes.remove_prefix(piece.size());
     }
+    undo.its = nullptr;
+}
+
+/// Its end is `end` of `tail` again; where that is null, it is empty.
+void ByteQueue::cutBehind(Segment* tail, std::size_t end) noexcept {
+    if (tail == nullptr) {
+        if (head_ != nullptr)
+            freeAll();
+        return;
+    }
+    Segment* each = tail->next;
+    Segment* const last = tail_;
+    tail->next = nullptr;
+    tail->end = end;
+    tail_ = tail;
+    if (tail == last)
+        return;
+    while (each != last)
+        giveFirst(each);
+    give(last);
 }
 
 void ByteQueue::adopt(std::string&& bytes) {
@@ -93,7 +127,10 @@ void ByteQueue::adopt(std::string&& bytes) {
 }
 
 void ByteQueue::append(ByteQueue&& other) {
-    if (other.size_ < longString || other.size_ <= (head_ != nullptr ? tail_->room() : 0)) {
+    const std::size_t room = head_ != nullptr ? tail_->room() : 0;
+    if (other.size_ < longString || other.size_ <= room) {
+        if (other.size_ > room)
+            newTail(take()); // or nothing is appended
         for (const Segment* each = other.head_; each != nullptr; each = each->next)
             append(each->bytes());
         other.clear();

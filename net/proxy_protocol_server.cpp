@@ -1,6 +1,7 @@
 #include <halyard/net/proxy_protocol_server.h>
 
 #include "reset_connection.h"
+#include "unclaimed_descriptor.h"
 
 #include <halyard/core/fd_notifier.h>
 #include <halyard/core/timer.h>
@@ -69,7 +70,10 @@ class ProxyProtocolServer::Arrival final : public Object {
         const Endpoint& source = parser_.header().source;
         const Pointer<ProxyProtocolServer> server(&server_);
         const int descriptor = leave();
-        if (!permit_.countFor(source.address)) {
+        UnclaimedDescriptor unclaimed(descriptor);
+        const bool isAdmitted = permit_.countFor(source.address);
+        unclaimed.claimed();
+        if (!isAdmitted) {
             permit_.giveBack();
             resetConnection(descriptor);
             server->refused(source);

@@ -4,6 +4,7 @@
 #include "engine_failure.h"
 #include "native_engine.h"
 #include "reset_connection.h"
+#include "unclaimed_descriptor.h"
 
 #include <halyard/core/log.h>
 #include <halyard/net/stream_socket.h>
@@ -339,7 +340,10 @@ bool StreamServer::permits() {
 
 /// Whether the peer of an accepted connection may have it; else it is reset, which leaves nothing of it in the kernel.
 bool StreamServer::admits(int accepted) {
-    if (permit_.countFor(countedPeer(peer_)))
+    UnclaimedDescriptor unclaimed(accepted);
+    const bool isAdmitted = permit_.countFor(countedPeer(peer_));
+    unclaimed.claimed();
+    if (isAdmitted)
         return true;
     permit_.giveBack();
     resetConnection(accepted);
@@ -358,6 +362,7 @@ void StreamServer::queue(StreamSocket* socket) {
         socket->countBy(std::move(permit_));
     socket->suspendReading();
     pending_.emplace_back(socket);
+    watchPending();
     pendingConnectionAvailable();
 }
 
@@ -366,7 +371,20 @@ void StreamServer::queueAccepted(std::unique_ptr<StreamSocket> socket) {
         socket->countBy(std::move(permit_));
     pending_.emplace_back(socket.get()); // which may throw: then the connection ends here
     socket.release()->suspendReading();
+    watchPending();
     pendingConnectionAvailable();
+}
+
+/// Where no more may wait, the end of one of them makes room too.
+void StreamServer::watchPending() {
+    if (hasRoom())
+        return;
+    for (Connection& each : pendingEnds_)
+        each.disconnect();
+    pendingEnds_.clear();
+    for (const Pointer<StreamSocket>& each : pending_)
+        if (each)
+            pendingEnds_.push_back(each->destroyed.connect(this, &StreamServer::observe));
 }
 
 bool StreamServer::hasPendingConnections() const {
@@ -389,6 +407,7 @@ void StreamServer::setMaxPendingConnections(int count) {
     if (!isOnItsThread("setMaxPendingConnections() of a server"))
         return;
     maxPending_ = count;
+    watchPending();
     observe();
 }
 

@@ -60,24 +60,23 @@ struct WriteQueue::Files {
 
 void WriteQueue::DeleteFiles::operator()(Files* files) const noexcept { delete files; }
 
-/// How many bytes go between the last file and the one that comes now.
-std::size_t WriteQueue::beginFile() {
-    if (files_ == nullptr)
-        files_.reset(new Files);
-    const std::size_t after = bytes_.size() - files_->bytesBefore;
-    files_->bytesBefore += after;
-    return after;
+/// After what has been appended before; or not at all, where memory ends.
+template <class... Arguments>
+void WriteQueue::addFile(Arguments&&... arguments) {
+    std::unique_ptr<Files, DeleteFiles> first(files_ == nullptr ? new Files : nullptr);
+    Files& files = files_ == nullptr ? *first : *files_;
+    const std::size_t after = bytes_.size() - files.bytesBefore;
+    files.all.emplace_back(std::forward<Arguments>(arguments)..., after);
+    files.bytesBefore += after;
+    if (first != nullptr)
+        files_ = std::move(first);
 }
 
 void WriteQueue::appendFile(int descriptor, std::int64_t offset, std::size_t length) {
-    const std::size_t after = beginFile();
-    files_->all.emplace_back(descriptor, offset, length, after);
+    addFile(descriptor, offset, length);
 }
 
-void WriteQueue::appendPipe(std::shared_ptr<Pipe> pipe, std::size_t length) {
-    const std::size_t after = beginFile();
-    files_->all.emplace_back(std::move(pipe), length, after);
-}
+void WriteQueue::appendPipe(std::shared_ptr<Pipe> pipe, std::size_t length) { addFile(std::move(pipe), length); }
 
 std::size_t WriteQueue::sizeWithFiles() const noexcept {
     std::size_t sum = bytes_.size();

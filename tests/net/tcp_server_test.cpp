@@ -415,8 +415,23 @@ TEST_CASE("a pending connection that is deleted by someone else leaves the queue
     delete server.children().front();
     CHECK_FALSE(server.hasPendingConnections());
     CHECK(server.nextPendingConnection() == nullptr);
-    server.setMaxPendingConnections(2);
-    CHECK(pumpUntil([&] { return server.hasPendingConnections(); }));
+}
+
+TEST_CASE("the end of a pending connection makes room for the next client, also where the limit was lowered") {
+    for (const bool lowered : {false, true}) {
+        CAPTURE(lowered);
+        TcpServer server;
+        int announced = 0;
+        server.newConnection.connect([&announced] { ++announced; });
+        server.setMaxPendingConnections(lowered ? 2 : 1);
+        REQUIRE(server.listen(HostAddress::LocalHost));
+        const auto waiting = clients(server, 3);
+        REQUIRE(pumpUntil([&] { return announced == (lowered ? 2 : 1); }));
+        server.setMaxPendingConnections(1);
+        for (Object* const each : server.children())
+            each->deleteLater();
+        CHECK(pumpUntil([&] { return announced == (lowered ? 3 : 2); }));
+    }
 }
 
 TEST_CASE("a pause by the user outlives the taking of a connection, and ends by hand") {

@@ -8,7 +8,9 @@
 
 #include <plain_socket.h>
 
+#include <halyard/net/connection_limits.h>
 #include <halyard/net/host_lookup.h>
+#include <halyard/net/tcp_server.h>
 
 #include <doctest/doctest.h>
 
@@ -19,6 +21,8 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace halyard;
 using namespace halyard::test;
@@ -102,6 +106,128 @@ TEST_CASE("on the way by a proxy it does so too, or is the socket's error") {
 TEST_CASE("a relay and its bytes, and tasks, come to an end when an allocation fails") {
     CHECK(endingsOf(converseByRelay, 2'000'000)[byTerminate] == 0);
     CHECK(endingsOf(converseByTasks)[byTerminate] == 0);
+}
+
+TEST_CASE("a write that finds no memory writes nothing, and the next one goes out as it is") {
+    for (std::uint64_t n = 1; n != 12; ++n) {
+        CAPTURE(n);
+        CHECK(inChild([n] {
+                  TcpPair pair;
+                  std::string got;
+                  pair.far->readyRead.connect([&] { got += pair.far->readAll(); });
+                  std::string expected;
+                  expected.reserve(4'000'000);
+                  const auto write = [&](const std::string& text) {
+                      try {
+                          pair.near->write(text);
+                          expected += text;
+                      } catch (const std::bad_alloc&) {
+                      }
+                  };
+                  const std::string much = pattern(3'000'000);
+                  EventLoop::current()->post([&] { // in a slot: all of it is queued
+                      write("first ");
+                      {
+                          Faults faults;
+                          faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+                          write(much);
+                      }
+                      write(" last");
+                  });
+                  return pumpUntil([&] { return !expected.empty() && got.size() >= expected.size(); }) &&
+                                 got == expected
+                             ? Well
+                             : Wrongly;
+              }) == Well);
+    }
+}
+
+TEST_CASE("files that find no memory are not queued, and those before and after them go out in their order") {
+    const std::string content = pattern(1000);
+    const PlainSocket file(::memfd_create("content", MFD_CLOEXEC)); // any descriptor closes itself in one
+    REQUIRE(::pwrite(file.descriptor(), content.data(), content.size(), 0) == 1000);
+    for (std::uint64_t n = 1; n != 40; ++n) {
+        CAPTURE(n);
+        CHECK(inChild([&] {
+                  TcpPair pair;
+                  std::string got;
+                  pair.far->readyRead.connect([&] { got += pair.far->readAll(); });
+                  std::string expected;
+                  expected.reserve(2000);
+                  EventLoop::current()->post([&] {
+                      Faults faults;
+                      faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+                      for (int i = 0; i != 30; ++i) {
+                          const std::string text = std::to_string(i);
+                          try {
+                              pair.near->write(text);
+                              expected += text;
+                              if (pair.near->sendFile(file.descriptor(), i, 10))
+                                  expected += content.substr(static_cast<std::size_t>(i), 10);
+                          } catch (const std::bad_alloc&) {
+                          }
+                      }
+                  });
+                  return pumpUntil([&] { return !expected.empty() && got.size() >= expected.size(); }) &&
+                                 got == expected
+                             ? Well
+                             : Wrongly;
+              }) == Well);
+    }
+}
+
+TEST_CASE("a connection whose peer is to be heard out ends at once where there is no memory for that") {
+    for (std::uint64_t n = 1; n != 8; ++n) {
+        CAPTURE(n);
+        CHECK(inChild([n] {
+                  TcpPair pair;
+                  pair.near->pauseReading();
+                  pair.far->write("what nobody reads");
+                  pumpIdle();
+                  {
+                      Faults faults;
+                      faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+                      try {
+                          pair.near->disconnectFromHost();
+                      } catch (const std::bad_alloc&) {
+                      }
+                  }
+                  pair.near->write("to nobody");
+                  pair.near->abort();
+                  return pair.near->state() == SocketState::Unconnected &&
+                                 pumpUntil([&] { return pair.far->state() == SocketState::Unconnected; })
+                             ? Well
+                             : Wrongly;
+              }) == Well);
+    }
+}
+
+TEST_CASE("a client for whose count there is no memory is closed, and the next one is served") {
+    CHECK(inChild([] {
+              TcpServer server;
+              server.setLimits(std::make_shared<ConnectionLimits>(10, 5));
+              if (!server.listen(HostAddress::LocalHost))
+                  return Wrongly;
+              const std::ptrdiff_t before = descriptors();
+              for (std::uint64_t n = 1; n != 12; ++n) {
+                  const PlainSocket client = PlainSocket::connectedTo(server.serverPort());
+                  {
+                      Faults faults;
+                      faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+                      try {
+                          for (int i = 0; i != 10; ++i)
+                              EventLoop::current()->processEvents(std::chrono::milliseconds(1));
+                      } catch (const std::bad_alloc&) {
+                      }
+                  }
+                  pumpIdle();
+                  while (TcpSocket* const socket = server.nextPendingConnection())
+                      delete socket;
+              }
+              return pumpUntil([&] { return descriptors() == before; }) && server.limits()->connections() == 0
+                         ? Well
+                         : Wrongly;
+          }) == Well);
 }
 
 TEST_CASE("a lookup of a name is answered or refused when an allocation fails, on whichever thread, and the next one "

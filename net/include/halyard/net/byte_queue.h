@@ -199,6 +199,7 @@ class HALYARD_API ByteQueue {
     std::string takeOnlyPiece();
     std::string takeAllPieces();
     void appendPieces(std::string_view bytes);
+    void cutBehind(Segment* tail, std::size_t end) noexcept;
     std::string_view frontBehindEmpty() const noexcept;
     std::size_t skipPart(std::size_t bytes) noexcept;
     void shrinkRest();

@@ -6,6 +6,7 @@
 #include <halyard/net/endpoint.h>
 #include <halyard/net/engine_client.h>
 #include <halyard/net/socket_types.h>
+#include <halyard/signals/connection.h>
 
 #include <chrono>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -130,6 +132,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     /// refused, with a logged sentence.
     void queue(StreamSocket* socket);
     void queueAccepted(std::unique_ptr<StreamSocket> socket); ///< As queue(), for one that nobody else knows.
+    void watchPending();
     /// Who is at the other end of the descriptor that incomingConnection() is called with; null for any other.
     Endpoint incomingPeer(int socketDescriptor) const { return socketDescriptor == incoming_ ? peer_ : Endpoint(); }
 
@@ -196,6 +199,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
 
     std::unique_ptr<SocketEngine> engine_;
     mutable std::deque<Pointer<StreamSocket>> pending_;
+    std::vector<Connection> pendingEnds_; ///< of those that waited when last no more might
     std::string errorText_; ///< of SocketTimeout only the cause, if it has one: who looks often makes no sentences
     Retry retry_{*this};
     std::chrono::milliseconds retryAfter_{0};  ///< until the next try; 0 where there will be none by itself

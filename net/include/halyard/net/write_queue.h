@@ -66,7 +66,8 @@ class HALYARD_API WriteQueue {
     };
 
     std::size_t sizeWithFiles() const noexcept;
-    std::size_t beginFile();
+    template <class... Arguments>
+    void addFile(Arguments&&... arguments);
     std::size_t sendBytes(SocketEngine& engine, int& error) noexcept;
     std::size_t sendPieces(SocketEngine& engine, std::size_t count, int& error) noexcept;
     std::size_t sendAll(SocketEngine& engine, int& error) noexcept;
