@@ -33,6 +33,7 @@ void Forwarder::join(Side& from, Side& to) {
     StreamSocket& source = *from.socket;
     source.setAllowHalfOpen(true);
     source.setWriteBufferWatermarks(mostQueued_ / 4, mostQueued_);
+    source.setWriteBufferLimit(0); // what it refused would be missed
     source.readyRead.connect(this, [this, &from, &to] { pass(from, to); });
     source.writeBufferFull.connect(this, [this, &to] { wait(to, Queued, true); });
     source.writeBufferDrained.connect(this, [this, &from, &to] {

@@ -35,8 +35,9 @@ void StreamSocket::takeIn(std::ptrdiff_t received) {
     }
 }
 
-/// Through the pipe, which is only filled when it is empty: then nothing but the peer's silence is told by EAGAIN. What
-/// is not to be had in this way is received as ever, and so is what comes while the other socket takes nothing.
+/// Through the pipe, which is only filled when it is empty. What is not to be had in this way is received as ever, and
+/// so is what comes while the other socket takes nothing: splice(2) stops before an urgent byte, as though nothing more
+/// had come, or as though that were the end.
 std::ptrdiff_t StreamSocket::receivePast() {
     const Bypass& way = *terms_->bypass;
     StreamSocket* const to = way.to.get();
@@ -44,7 +45,7 @@ std::ptrdiff_t StreamSocket::receivePast() {
     if (!input_.empty() || pipe.size() != 0 || to == nullptr || !to->takesBypassed())
         return receiveHere();
     const std::ptrdiff_t received = engine_->receiveInto(pipe.writeEnd());
-    if (received == -EINVAL || received == -EOPNOTSUPP)
+    if (received == 0 || received == -EAGAIN || received == -EINVAL || received == -EOPNOTSUPP)
         return receiveHere();
     if (received > 0) {
         pipe.filled(static_cast<std::size_t>(received));

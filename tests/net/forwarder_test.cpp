@@ -15,6 +15,8 @@
 #include <random>
 #include <string>
 
+#include <sys/socket.h>
+
 using namespace halyard;
 using namespace halyard::test;
 
@@ -156,6 +158,61 @@ TEST_CASE("masses under way when a peer goes, or one of the three is deleted, ha
         REQUIRE(pumpUntil([&] { return chain.isOver(); }));
         CHECK(chain.finished == 1);
     }
+}
+
+TEST_CASE("an urgent byte among the masses is left out, and holds up nothing, the end neither") {
+    for (const bool endsAfter : {false, true}) {
+        CAPTURE(endsAfter);
+        TcpPair left;
+        TcpPair right;
+        int past = 0;
+        left.far->readyRead.connect([&] { past += left.far->atEnd() ? 1 : 0; });
+        const Forwarder forwarder(*left.far, *right.near);
+        std::string got;
+        right.far->readyRead.connect([&] { got += right.far->readAll(); });
+        constexpr std::size_t much = 64 * 1024;
+        left.near->setSocketOption(SocketOption::SendBufferSize, 8 * much);
+        left.far->setSocketOption(SocketOption::ReceiveBufferSize, 8 * much);
+        for (std::size_t sent = 0; past == 0 && sent != 100 * much;) {
+            left.near->write(std::string(much, 'm'));
+            sent += much;
+            REQUIRE(pumpUntil([&] { return got.size() == sent; }));
+        }
+        REQUIRE(past > 0);
+        got.clear();
+        left.near->write("before");
+        REQUIRE(::send(left.near->socketDescriptor(), "!", 1, MSG_OOB | MSG_NOSIGNAL) == 1);
+        left.near->write("tail");
+        if (endsAfter)
+            left.near->disconnectFromHost();
+        CHECK(pumpUntil([&] { return got == "beforetail"; }));
+        if (endsAfter)
+            CHECK(pumpUntil([&] { return right.far->state() == SocketState::Unconnected; }));
+    }
+}
+
+TEST_CASE("a write buffer limit of its sockets is none of a forwarder's: what it refused would be missed") {
+    TcpPair left;
+    TcpPair right;
+    right.near->setWriteBufferLimit(1000);
+    const Forwarder forwarder(*left.far, *right.near);
+    right.far->pauseReading();
+    std::size_t sent = 0;
+    const auto send = [&] {
+        left.near->write(std::string(5000, 'b'));
+        sent += 5000;
+        return pumpUntil([&] { return forwarder.bytesForward() == sent; });
+    };
+    while (right.near->bytesToWrite() == 0)
+        REQUIRE(send());
+    for (int i = 0; i != 10; ++i)
+        CHECK(send());
+    left.near->disconnectFromHost();
+    std::size_t got = 0;
+    right.far->readyRead.connect([&] { got += right.far->readAll().size(); });
+    right.far->resumeReading();
+    REQUIRE(pumpUntil([&] { return right.far->state() == SocketState::Unconnected; }));
+    CHECK(got == sent);
 }
 
 TEST_CASE("a side that does not read makes the other wait, in bounded memory, and goes on") {

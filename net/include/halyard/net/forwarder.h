@@ -20,7 +20,8 @@ class Pipe;
 ///     forwarder->finished.connect(client, &Object::deleteLater);
 ///
 /// The sockets may be connecting still, and stay their owners': their signals tell of everything as ever, but what
-/// they receive is taken at once. A side that does not take what it is sent makes the other one wait. The end of one
+/// they receive is taken at once, they may be half-open, and how much waits to be sent is the forwarder's to limit, not
+/// setWriteBufferLimit()'s. A side that does not take what it is sent makes the other one wait. The end of one
 /// side's sending is passed on when all before it has been; a connection that breaks, cannot be made or is too slow for
 /// its timeouts breaks the other. Bytes are moved, not copied; where many come, they go from one connection to the
 /// other inside the kernel (splice(2)), and readyRead tells of them when they are on their way already.
