@@ -46,6 +46,8 @@ bool Dispatcher::turn(std::optional<Clock::time_point> until) {
         state_ = State::Open;
         beAwake();
     }
+    if (depth != 0 && beforeNestedTurn != nullptr) [[unlikely]]
+        beforeNestedTurn();
     gather(until);
     return dispatch();
 }

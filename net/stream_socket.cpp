@@ -81,6 +81,8 @@ void StreamSocket::finishConnecting() {
             failConnecting(Failure::What::Connect, socketErrorFromErrno(cause), cause);
         return;
     }
+    if (timeouts() != nullptr)
+        timeouts()->start(SocketTimeouts::Reading);
     const Still still(*this);
     orGoOn(still, [&] {
         Emissions emissions;
@@ -122,8 +124,10 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
             logMessage(LogLevel::Warning, "halyard.net", "setSocketDescriptor() of a socket: " + errorString());
         return false;
     };
-    if (state_ != SocketState::Unconnected || state != SocketState::Connected)
+    if (state_ != SocketState::Unconnected)
         return refused(Failure::What::InUse, SocketError::Operation, 0);
+    if (state != SocketState::Connected)
+        return refused(Failure::What::Descriptor, SocketError::UnsupportedSocketOperation, EINVAL);
     int type = 0;
     socklen_t length = sizeof type;
     if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0)
@@ -148,6 +152,8 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
         return refused(Failure::What::Descriptor, socketErrorFromErrno(error), error);
     }
     adopted(reinterpret_cast<const sockaddr&>(name));
+    if (timeouts() != nullptr)
+        timeouts()->start(SocketTimeouts::Reading);
     setState(SocketState::Connected);
     return true;
 }
@@ -166,6 +172,8 @@ void StreamSocket::countBy(ConnectionPermit permit) {
     counted->count(std::move(permit));
     engine_ = std::move(counted);
     observe();
+    if (!output_.empty() || unreported_ != 0 || hindered_.cause != 0)
+        engine_->schedule(); // which the other engine was to be called for
 }
 
 // --- what the loop tells ---

@@ -20,6 +20,16 @@ StreamSocket::Answering::Answering(StreamSocket& its) noexcept
 
 constinit thread_local StreamSocket::Answering* StreamSocket::answering_ = nullptr;
 
+/// A slot of readyRead may write, and then run a loop until its peer has answered that.
+void StreamSocket::sendAnswersSoFar() noexcept {
+    for (const Answering* each = answering_; each != nullptr; each = each->outer)
+        if (each->socket != nullptr)
+            each->socket->sendAnswer();
+}
+
+[[maybe_unused]] const bool StreamSocket::sendsBeforeNestedTurns_ =
+    (DispatchState::beforeNestedTurn = &sendAnswersSoFar) != nullptr;
+
 StreamSocket::Answering* StreamSocket::findAnswering() const noexcept {
     Answering* each = answering_;
     while (each != nullptr && each->socket != this)

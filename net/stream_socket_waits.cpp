@@ -34,8 +34,10 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
     if (!isOnItsThread("a wait of a socket"))
         return false;
     const Pointer<StreamSocket> self(this);
-    if (mayTransmit() && !hindered_.sendBlocked)
-        transmitQueued(); // what slots wrote and what has not left yet
+    if (mayTransmit() && !hindered_.sendBlocked) { // what slots wrote and what has not left yet
+        transmitQueued();
+        tellOfTransmission();
+    }
     for (Overtime overtime;;) {
         if (const std::optional<bool> is = verdict()) {
             if (*is && failure_.what == Failure::What::Wait)

@@ -350,6 +350,7 @@ TEST_CASE("a class of one's own counts what it queues, what it hands to a pool w
             if (does_ == Does::Queues) {
                 auto* const socket = new TcpSocket(this);
                 socket->setSocketDescriptor(descriptor);
+                socket->write("hello"); // which nobody has asked for
                 addPendingConnection(socket);
             } else if (does_ == Does::Drops) {
                 ::close(descriptor);
@@ -371,6 +372,8 @@ TEST_CASE("a class of one's own counts what it queues, what it hands to a pool w
         const auto both = clients(server, 2);
         REQUIRE(pumpUntil([&came] { return came == 2; }));
         CHECK(limits->connections() == count);
+        if (does == Does::Queues)
+            CHECK(pumpPeer(both.front(), 5) == "hello");
     }
 }
 

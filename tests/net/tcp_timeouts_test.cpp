@@ -151,9 +151,46 @@ TEST_CASE("a peer that takes nothing is given up, and one that takes a little no
     CHECK(trace.text().ends_with("error(SocketTimeout while Connected) Unconnected readChannelFinished disconnected"));
 }
 
+TEST_CASE("a read timeout that was set before there was a connection counts from its beginning on") {
+    for (const bool connectsAnew : {false, true}) {
+        CAPTURE(connectsAnew);
+        ManualClock clock(ManualClock::WhenIdle::Wait);
+        const PlainSocket listener = PlainSocket::listening();
+        TcpSocket socket;
+        socket.setReadTimeout(60s);
+        socket.setConnectTimeout(5s);
+        for (int connection = 0; connection != (connectsAnew ? 2 : 1); ++connection) {
+            socket.abort();
+            clock.advance(100s);
+            socket.connectToHost(HostAddress::LocalHost, listener.port());
+            REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Connected; }));
+        }
+        clock.advance(59s);
+        CHECK(socket.state() == SocketState::Connected);
+        clock.advance(1s);
+        CHECK(socket.state() == SocketState::Unconnected);
+        CHECK(socket.error() == SocketError::SocketTimeout);
+    }
+}
+
+TEST_CASE("a read timeout that was set before the descriptor came counts from then on") {
+    ManualClock clock(ManualClock::WhenIdle::Wait);
+    const PlainSocket listener = PlainSocket::listening();
+    PlainSocket client = PlainSocket::connectedTo(listener.port());
+    TcpSocket socket;
+    socket.setReadTimeout(60s);
+    clock.advance(100s);
+    REQUIRE(socket.setSocketDescriptor(client.release()));
+    clock.advance(59s);
+    CHECK(socket.state() == SocketState::Connected);
+    clock.advance(1s);
+    CHECK(socket.error() == SocketError::SocketTimeout);
+}
+
 TEST_CASE("a socket's timeouts hold in its waits, in a thread without a loop") {
     const PlainSocket listener = PlainSocket::listening();
     bool ended = false;
+    std::chrono::steady_clock::duration lasted{};
     SocketError error = SocketError::None;
     std::thread([&] {
         TcpSocket socket;
@@ -161,10 +198,13 @@ TEST_CASE("a socket's timeouts hold in its waits, in a thread without a loop") {
         socket.connectToHost(HostAddress::LocalHost, listener.port());
         if (!socket.waitForConnected(5000))
             return;
+        const auto began = std::chrono::steady_clock::now();
         ended = !socket.waitForReadyRead(-1) && socket.state() == SocketState::Unconnected;
+        lasted = std::chrono::steady_clock::now() - began;
         error = socket.error();
     }).join();
     CHECK(ended);
+    CHECK(lasted > 10ms); // and was no time of another connection
     CHECK(error == SocketError::SocketTimeout);
 }
 

@@ -3,6 +3,7 @@
 #include "tcp_pair.h"
 #include <plain_socket.h>
 
+#include <halyard/core/clock.h>
 #include <halyard/core/event_loop.h>
 #include <halyard/net/tcp_socket.h>
 
@@ -319,6 +320,28 @@ TEST_CASE("sending a file where nothing can be sent raises no signal, and is tol
     CHECK(socket.error() == SocketError::RemoteHostClosed);
 }
 
+TEST_CASE("nor does sending a file to a peer that has closed, which says so in the midst of it") {
+    const PlainSocket listener = PlainSocket::listening();
+    TcpSocket socket;
+    socket.connectToHost(HostAddress::LocalHost, listener.port());
+    REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Connected; }));
+    socket.setAllowHalfOpen(true);
+    { const PlainSocket peer = listener.accept(); }
+    REQUIRE(pumpUntil([&] { return socket.atEnd() && socket.bytesAvailable() == 0; }));
+    pumpIdle();
+    static volatile std::sig_atomic_t raised = 0;
+    raised = 0;
+    struct sigaction before {};
+    struct sigaction counting {};
+    counting.sa_handler = [](int) { raised = 1; };
+    ::sigaction(SIGPIPE, &counting, &before);
+    const TemporaryFile file(pattern(8'000'000));
+    CHECK(socket.sendFile(file.descriptor(), 0, 8'000'000)); // its first pieces go well, and draw the reset
+    REQUIRE(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+    ::sigaction(SIGPIPE, &before, nullptr);
+    CHECK(raised == 0);
+}
+
 TEST_CASE("an answer has left when the slots of readyRead have returned, and not before") {
     TcpPair pair;
     std::string order;
@@ -365,6 +388,44 @@ TEST_CASE("what a nested loop writes inside a slot of readyRead leaves when the 
     CHECK(arrived);
     CHECK(after);
     CHECK(pair.far->readAll() == "from inside and outside");
+}
+
+TEST_CASE("what a slot of readyRead has written leaves when it runs a loop, which may wait for what the peer answers") {
+    TcpPair pair;
+    std::string answer;
+    int asked = 0;
+    pair.far->readyRead.connect([&] { answer += pair.far->readAll(); });
+    pair.near->readyRead.connect([&] {
+        pair.near->readAll();
+        if (++asked != 1)
+            return;
+        pair.near->write("who ");
+        EventLoop::current()->post([&] { pair.near->write("is it?"); });
+        CHECK(pumpUntil([&] { return answer == "who is it?"; }));
+    });
+    pair.far->write("ping");
+    REQUIRE(pumpUntil([&] { return asked == 1; }));
+    CHECK(answer == "who is it?");
+}
+
+TEST_CASE("what a wait in a slot has sent is told of, and ends what waited for it, however the wait goes") {
+    ManualClock clock(ManualClock::WhenIdle::Wait);
+    TcpPair pair;
+    std::int64_t written = 0;
+    pair.near->bytesWritten.connect([&](std::int64_t bytes) { written += bytes; });
+    EventLoop::current()->post([&] {
+        pair.near->write("x");
+        CHECK(pair.near->waitForConnected());
+    });
+    CHECK(pumpUntil([&] { return written == 1; }));
+    EventLoop::current()->post([&] {
+        pair.near->write("bye");
+        pair.near->disconnectFromHost();
+        CHECK_FALSE(pair.near->waitForReadyRead(0));
+    });
+    CHECK(pumpUntil([&] { return pair.near->state() == SocketState::Unconnected; }));
+    CHECK_FALSE(pair.near->hasLostOutput());
+    CHECK(written == 4);
 }
 
 TEST_CASE("a slot of readyRead that connects its socket anew writes to the new connection") {

@@ -18,6 +18,10 @@ struct DispatchState {
     std::uint32_t share = wholeShare;
 
     static constexpr std::uint32_t wholeShare = 256 * 1024; ///< of each of a few
+
+    /// Called before a loop runs inside a slot, with every turn: for what would else wait for the slot's return.
+    using Hook = void (*)() noexcept;
+    static inline constinit Hook beforeNestedTurn = nullptr;
 };
 
 /// Something that a loop calls, and the step between readiness and objects: what gathers readiness only schedules;
