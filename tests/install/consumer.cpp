@@ -5,6 +5,10 @@
 #include <halyard/net/tcp_socket.h>
 #include <halyard/version.h>
 
+#if !__has_include(<halyard/adapters/asio.h>)
+#error The adapters are not there.
+#endif
+
 #include <iostream>
 #include <sstream>
 #include <string>
