@@ -84,9 +84,10 @@ bool Object::isFiltered(Event& event) {
         Pointer<Object> watched;
     } round(*this);
     for (std::size_t i = extra_->filters.size(); i-- != 0;) {
-        const Pointer<Object> filter = extra_->filters[i];
-        if (!filter || &filter->affinity() != &affinity())
+        Object* const filter = extra_->filters[i].get();
+        if (filter == nullptr)
             continue;
+        const Round its(*filter);
         const bool taken = filter->eventFilter(this, event);
         if (taken || !round.watched)
             return true;
@@ -101,15 +102,37 @@ void Object::installEventFilter(Object* filter) {
         return;
     }
     removeEventFilter(filter);
+    filter->extra().watched.emplace_back(this);
     extra().filters.emplace_back(filter);
 }
 
 void Object::removeEventFilter(Object* filter) noexcept {
     if (extra_ == nullptr)
         return;
-    std::replace(extra_->filters.begin(), extra_->filters.end(), Pointer<Object>(filter), Pointer<Object>());
+    const auto place = std::find(extra_->filters.begin(), extra_->filters.end(), filter);
+    if (filter == nullptr || place == extra_->filters.end())
+        return;
+    std::erase_if(filter->extra_->watched, [this](const Pointer<Object>& each) { return !each || each == this; });
+    *place = nullptr;
     if (extra_->filtering == 0) // else an outer one still counts the places
         std::erase(extra_->filters, nullptr);
+}
+
+/// Those that filter for each other live on one thread: it and `root`, which moves with all below it, go.
+void Object::partFromFilters(const Object& root) noexcept {
+    if (extra_ == nullptr)
+        return;
+    const auto stays = [&root](const Object* each) {
+        while (each != nullptr && each != &root)
+            each = each->parent_;
+        return each == nullptr;
+    };
+    for (std::size_t i = extra_->filters.size(); i-- != 0;)
+        if (i < extra_->filters.size() && extra_->filters[i] && stays(extra_->filters[i].get()))
+            removeEventFilter(extra_->filters[i].get());
+    for (std::size_t i = extra_->watched.size(); i-- != 0;)
+        if (i < extra_->watched.size() && extra_->watched[i] && stays(extra_->watched[i].get()))
+            extra_->watched[i]->removeEventFilter(this);
 }
 
 bool Object::event(Event& event) {

@@ -24,7 +24,8 @@ struct Object::Extra {
     std::size_t gone = 0;
     bool ending = false;                  ///< the parent deletes them
     std::vector<Pointer<Object>> filters; ///< the last one sees an event first; null where one has gone
-    int filtering = 0;                    ///< events that are before the filters
+    std::vector<Pointer<Object>> watched; ///< those that it filters for
+    int filtering = 0;                    ///< events that are before the filters, or before it as one
     int timing = 0;                       ///< handlers of timers that run
     std::vector<std::unique_ptr<IdTimer>> timers;
     std::vector<std::pair<std::string, std::any>> properties;

@@ -96,6 +96,7 @@ void Object::depart(std::vector<Tracked*>& all, Arrival& arrival) {
     all.push_back(this);
     arrival.add(*this);
     leaveThread();
+    partFromFilters(static_cast<const Object&>(*all.front()));
     for (Object* const each : children())
         each->depart(all, arrival);
     isArriving_ = true; // only now: while they leave, they may look at each other

@@ -265,7 +265,6 @@ TEST_CASE("an object that is to be deleted may move twice before it arrives") {
             moved.get_future().wait();
             object->deleteLater();
             CHECK(object->moveToThread(&second));
-            object->deleteLater();
         });
     }
     object->deleteLater();
@@ -424,4 +423,74 @@ TEST_CASE("a queued slot that moves its receiver to the signal's thread keeps wh
     onThread(thread, [] {});
     CHECK(watched.expired());
     delete receiver;
+}
+
+TEST_CASE("whoever filters for another one does so until one of them moves without the other") {
+    struct Filter : Object {
+        using Object::Object;
+        bool eventFilter(Object*, Event&) override {
+            ++seen;
+            return false;
+        }
+        std::atomic<int> seen = 0;
+    };
+    Thread thread;
+    thread.start();
+    for (const bool filterMoves : {false, true}) {
+        CAPTURE(filterMoves);
+        auto* const watched = new Object;
+        auto* const inside = new Filter(watched); // which moves along where the watched one moves
+        auto* const outside = new Filter;
+        watched->installEventFilter(inside);
+        watched->installEventFilter(outside);
+        Event event(Event::User);
+        Object::sendEvent(watched, event);
+        CHECK(outside->seen == 1);
+        CHECK(inside->seen == 1);
+        REQUIRE((filterMoves ? static_cast<Object*>(outside) : watched)->moveToThread(&thread));
+        const auto send = [watched] {
+            Event another(Event::User);
+            Object::sendEvent(watched, another);
+        };
+        if (filterMoves)
+            send();
+        else
+            onThread(thread, send);
+        CHECK(outside->seen == 1);
+        CHECK(inside->seen == 2);
+        if (filterMoves) {
+            delete watched;
+            onThread(thread, [outside] { delete outside; });
+        } else {
+            onThread(thread, [watched] { delete watched; });
+            delete outside;
+        }
+    }
+}
+
+TEST_CASE("a filter that looks at an event does not move meanwhile, and may delete itself") {
+    struct Filter : Object {
+        bool eventFilter(Object*, Event&) override {
+            moved = moveToThread(there);
+            if (mayDelete)
+                delete this;
+            return false;
+        }
+        Thread* there = nullptr;
+        bool moved = true;
+        bool mayDelete = false;
+    };
+    Thread thread;
+    thread.start();
+    const Logged log;
+    Object watched;
+    auto* const filter = new Filter;
+    filter->there = &thread;
+    watched.installEventFilter(filter);
+    Event event(Event::User);
+    Object::sendEvent(&watched, event);
+    CHECK_FALSE(filter->moved);
+    filter->mayDelete = true;
+    Object::sendEvent(&watched, event);
+    Object::sendEvent(&watched, event); // which nobody sees
 }

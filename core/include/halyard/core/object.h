@@ -119,8 +119,9 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     static bool sendEvent(Object* receiver, Event& event);
 
     /// From now on `filter` sees each event of this object first, through eventFilter(); of several, the last one that
-    /// was installed. Installing it again makes it the last. It is forgotten when it dies. Refused, with a logged
-    /// sentence: null, and a filter on another thread.
+    /// was installed. Installing it again makes it the last. It is forgotten when it dies, and when one of the two
+    /// moves to another thread without the other. Refused, with a logged sentence: null, and a filter on another
+    /// thread.
     void installEventFilter(Object* filter);
     void removeEventFilter(Object* filter) noexcept; ///< Harmless where it is none.
 
@@ -216,6 +217,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     bool isElsewhere(std::string_view call) const; ///< False, and says so.
     void arriveNow() const;
     void takeDeletionAlong() noexcept;
+    void partFromFilters(const Object& root) noexcept;
     Extra& extra();
     Address& address();
     bool deliver(Event& event);
