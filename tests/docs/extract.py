@@ -34,7 +34,7 @@ def main(*arguments):
         sys.exit("there is no block of C++ on these pages")
 
     includes = {line for _, code, _ in found for line in INCLUDE.findall(code)}
-    includes |= {"#include <cerrno>", "#include <cstdio>", "#include <string>", "#include <thread>", "#include <unistd.h>"}
+    includes |= {"#include <algorithm>", "#include <cerrno>", "#include <cstdio>", "#include <string>", "#include <thread>", "#include <unistd.h>"}
     lines = sorted(includes) + ["using namespace halyard;", "using namespace std::chrono_literals;"]
     for number, (title, code, _) in enumerate(found):
         path, line = title.split(":")
