@@ -122,6 +122,8 @@ std::string StreamSocket::readLine(std::size_t max) {
 }
 
 void StreamSocket::setReadBufferSize(std::size_t bytes) {
+    if (!isOnItsThread("setReadBufferSize() of a socket"))
+        return;
     terms().inputLimit = bytes != 0 ? bytes : unlimited;
     observe();
 }

@@ -66,6 +66,7 @@ std::ptrdiff_t StreamSocket::writeThrough(std::string_view data) {
         willReport(taken);
         output_.append(data.substr(taken));
         setSendBlocked(true);
+        hasPeerTaken();
         outputGrew();
     }
     return size;
@@ -256,7 +257,10 @@ void StreamSocket::setWriteBufferWatermarks(std::size_t low, std::size_t high) {
         engine_->schedule();
 }
 
-void StreamSocket::setWriteBufferLimit(std::size_t bytes) { terms().outputLimit = bytes != 0 ? bytes : unlimited; }
+void StreamSocket::setWriteBufferLimit(std::size_t bytes) {
+    if (isOnItsThread("setWriteBufferLimit() of a socket"))
+        terms().outputLimit = bytes != 0 ? bytes : unlimited;
+}
 
 void StreamSocket::outputIsFull() {
     if (outputFull_ || outputLost_) // of which nothing is sent any more, and nobody could tell that it has drained

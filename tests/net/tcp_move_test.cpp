@@ -309,3 +309,15 @@ TEST_CASE("a server that listens by a proxy and goes to another thread has its c
         CHECK(isRight);
     }
 }
+
+TEST_CASE("limits that a foreign thread sets are refused with a logged sentence") {
+    Logged log;
+    TcpSocket socket;
+    std::thread([&] {
+        socket.setReadBufferSize(1);
+        socket.setWriteBufferLimit(1);
+    }).join();
+    CHECK(socket.readBufferSize() == 0);
+    CHECK(log.linesWith("setReadBufferSize() of a socket") == 1);
+    CHECK(log.linesWith("setWriteBufferLimit() of a socket") == 1);
+}

@@ -225,7 +225,7 @@ class AnyWait final : public TaskGroup<T...> {
               ? static_cast<void>(first.emplace(std::in_place_index<I>, detail::valueOf(std::get<I>(this->parts_))))
               : static_cast<void>(std::get<I>(this->parts_) = {})),
          ...);
-        return *std::move(first);
+        return std::move(first).value(); // none has ended where one was taken away: that throws
     }
 };
 
