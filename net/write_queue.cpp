@@ -63,11 +63,15 @@ void WriteQueue::DeleteFiles::operator()(Files* files) const noexcept { delete f
 /// After what has been appended before; or not at all, where memory ends.
 template <class... Arguments>
 void WriteQueue::addFile(Arguments&&... arguments) {
-    std::unique_ptr<Files, DeleteFiles> first(files_ == nullptr ? new Files : nullptr);
-    Files& files = files_ == nullptr ? *first : *files_;
-    const std::size_t after = bytes_.size() - files.bytesBefore;
-    files.all.emplace_back(std::forward<Arguments>(arguments)..., after);
-    files.bytesBefore += after;
+    std::unique_ptr<Files, DeleteFiles> first;
+    Files* files = files_.get();
+    if (files == nullptr) {
+        first.reset(new Files);
+        files = first.get();
+    }
+    const std::size_t after = bytes_.size() - files->bytesBefore;
+    files->all.emplace_back(std::forward<Arguments>(arguments)..., after);
+    files->bytesBefore += after;
     if (first != nullptr)
         files_ = std::move(first);
 }
