@@ -1,5 +1,7 @@
 #include "lingering_close.h"
 
+#include "socket_timeouts.h"
+
 #include <cerrno>
 #include <new>
 #include <utility>
@@ -29,7 +31,7 @@ void LingeringClose::begin(std::unique_ptr<SocketEngine> engine, WriteQueue outp
         self.remove();
     } else if (limit.count() > 0) {
         try {
-            self.arm(self.end_);
+            self.arm(self.next());
         } catch (const std::bad_alloc&) {
             self.remove(); // nothing would end it
         }
@@ -67,7 +69,6 @@ bool LingeringClose::isDone() {
     if (error == EAGAIN) {
         if (sent != 0)
             enter(Stage::Sending);
-        untaken_ = engine_->untaken();
         return false;
     }
     if (error != 0) {
@@ -82,6 +83,12 @@ bool LingeringClose::isDone() {
 void LingeringClose::enter(Stage stage) noexcept {
     stage_ = stage;
     end_ = after(limit_);
+    untaken_.reset();
+}
+
+/// When to look at it next.
+Clock::time_point LingeringClose::next() const noexcept {
+    return stage_ == Stage::Sending && !untaken_ ? end_ - (limit_ - SocketTimeouts::untilTaken(limit_)) : end_;
 }
 
 int LingeringClose::observe() {
@@ -96,13 +103,16 @@ void LingeringClose::engineReady(std::uint32_t) {
 /// The closing timeout is over, unless the peer is still taking something, if only from the kernel. Whom nobody hears
 /// any more still gets what the kernel has for him, if he is silent.
 void LingeringClose::dispatch() {
-    if (stage_ == Stage::Sending) {
+    const Clock::time_point now = Clock::now();
+    if (stage_ == Stage::Sending && next() <= now) {
         const std::size_t untaken = engine_->untaken();
-        if (untaken < std::exchange(untaken_, untaken))
+        if (!untaken_)
+            untaken_ = untaken;
+        else if (untaken < *untaken_)
             enter(Stage::Sending);
     }
-    if (end_ > Clock::now()) {
-        arm(end_);
+    if (next() > now) {
+        arm(next());
         return;
     }
     engine_->close(stage_ != Stage::HearingOut);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 
 namespace halyard {
 
@@ -36,6 +37,7 @@ class LingeringClose final : private EngineClient, private Deadline {
     void dispatch() override;
     bool isDone();
     void enter(Stage stage) noexcept;
+    Clock::time_point next() const noexcept;
     int observe();
     void remove();
 
@@ -43,8 +45,8 @@ class LingeringClose final : private EngineClient, private Deadline {
     WriteQueue output_;
     std::list<LingeringClose>::iterator place_;
     std::chrono::milliseconds limit_;
-    Clock::time_point end_; ///< of the stage, unless the peer takes something
-    std::size_t untaken_ = 0;
+    Clock::time_point end_;              ///< of the stage, unless the peer takes something
+    std::optional<std::size_t> untaken_; ///< noted in Sending
     Stage stage_;
 };
 

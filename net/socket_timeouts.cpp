@@ -1,5 +1,7 @@
 #include "socket_timeouts.h"
 
+#include "socket_engine.h"
+
 #include <halyard/net/stream_socket.h>
 
 #include <algorithm>
@@ -8,6 +10,8 @@ namespace halyard {
 
 void SocketTimeouts::start(Kind kind) {
     touch(kind);
+    if (kind == Closing)
+        untaken_.reset();
     if (limits_[kind].count() > 0 && (!isArmed() || when() > end(kind)))
         arm(end(kind));
 }
@@ -17,6 +21,7 @@ void SocketTimeouts::sent(std::size_t bytes) noexcept {
     if (owed_ == 0)
         return;
     touch(Closing);
+    untaken_.reset();
     owed_ -= std::min(bytes, owed_);
 }
 
@@ -40,8 +45,23 @@ void SocketTimeouts::dispatch() {
         return;
     if (end(*kind) > Clock::now())
         arm(end(*kind));
+    else if (*kind == Closing && hasTaken())
+        arm(end(*first()));
     else
         socket_.timeIsOver(*kind); // which may be the end of this
+}
+
+/// Whether the peer has taken something of what it is owed, or is about to be looked at.
+bool SocketTimeouts::hasTaken() {
+    const std::size_t untaken = socket_.engine_->untaken();
+    if (!untaken_) {
+        untaken_ = untaken;
+        return true;
+    }
+    if (owed_ == 0 || untaken >= *untaken_)
+        return false;
+    sent(0);
+    return true;
 }
 
 } // namespace halyard

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <utility>
 
 namespace halyard {
 
@@ -21,6 +20,12 @@ class SocketTimeouts final : public Deadline {
     enum Kind : std::uint8_t { Connecting, Reading, Writing, Closing };
     static constexpr std::size_t kinds = 4;
     static constexpr std::chrono::milliseconds closingDefault{30'000};
+    /// A kernel that holds megabytes says nothing until a third of them has gone, and a slow peer may need longer for
+    /// that than it may take. So what it has not taken is noted when what was on its way has come, and looked at again
+    /// when the time is over.
+    static constexpr std::chrono::milliseconds untilTaken(std::chrono::milliseconds limit) noexcept {
+        return limit / 4;
+    }
 
     explicit SocketTimeouts(StreamSocket& socket) noexcept : socket_(socket) {}
     using Deadline::joinLoop;
@@ -37,10 +42,7 @@ class SocketTimeouts final : public Deadline {
     /// So much is to be sent before the end: as long as some of it goes, closing has time. What is written later gives
     /// it none, or a program that never stops would hold its connection for ever.
     void owe(std::size_t bytes) noexcept { owed_ = bytes; }
-    bool isOwing() const noexcept { return owed_ != 0; } ///< Some of it has not gone.
-    void sent(std::size_t bytes) noexcept;
-    /// So much of what was sent the peer has not taken: whether that is less than it was.
-    bool noteUntaken(std::size_t bytes) noexcept { return bytes < std::exchange(untaken_, bytes); }
+    void sent(std::size_t bytes) noexcept; ///< So many have gone.
 
     /// When the first of those that count now is over, of WaitClock.
     std::optional<Clock::time_point> next() const noexcept;
@@ -48,14 +50,17 @@ class SocketTimeouts final : public Deadline {
     void dispatch() override;
 
   private:
-    Clock::time_point end(Kind kind) const noexcept { return stamps_[kind] + limits_[kind]; }
+    Clock::time_point end(Kind kind) const noexcept {
+        return stamps_[kind] + (kind == Closing && !untaken_ ? untilTaken(limits_[kind]) : limits_[kind]);
+    }
     std::optional<Kind> first() const noexcept;
+    bool hasTaken();
 
     StreamSocket& socket_;
     std::array<std::chrono::milliseconds, kinds> limits_{{{}, {}, {}, closingDefault}};
     std::array<Clock::time_point, kinds> stamps_{};
     std::size_t owed_ = 0;
-    std::size_t untaken_ = 0;
+    std::optional<std::size_t> untaken_; ///< since untilTaken() of closing
 };
 
 } // namespace halyard

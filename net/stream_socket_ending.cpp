@@ -107,7 +107,6 @@ void StreamSocket::leave(Ending how) {
 /// The rest of closing, for as long as the closing timeout allows.
 void StreamSocket::awaitSent() {
     useTimeouts().start(SocketTimeouts::Closing);
-    hasPeerTaken();
     if (hindered_.sendBlocked)
         observe(); // else the slot has not returned yet, and what it wrote goes out when it has
 }

@@ -27,10 +27,8 @@ void StreamSocket::setTimeout(std::uint8_t kind, std::chrono::milliseconds limit
         return;
     const auto which = static_cast<SocketTimeouts::Kind>(kind);
     useTimeouts().set(which, limit);
-    if (counts(kind)) {
+    if (counts(kind))
         timeouts()->start(which);
-        hasPeerTaken();
-    }
 }
 
 void StreamSocket::setConnectTimeout(std::chrono::milliseconds limit) { setTimeout(SocketTimeouts::Connecting, limit); }
@@ -52,26 +50,9 @@ bool StreamSocket::counts(std::uint8_t timeout) const noexcept {
     }
 }
 
-/// Whether the peer has taken some of what the kernel holds since this was asked last, which gives it time anew: a
-/// kernel that holds megabytes says nothing until a third of them has gone, and a slow peer may need longer for that.
-bool StreamSocket::hasPeerTaken() noexcept {
-    const bool isAsked = timeouts() != nullptr && hindered_.sendBlocked &&
-                         (timeouts()->limit(SocketTimeouts::Writing).count() > 0 || state_ == SocketState::Closing);
-    const bool hasTaken = isAsked && timeouts()->noteUntaken(engine_->untaken());
-    if (hasTaken)
-        timeouts()->sent(0);
-    return hasTaken;
-}
-
 void StreamSocket::timeIsOver(std::uint8_t timeout) {
     if (timeout == SocketTimeouts::Connecting) {
         failConnecting(Failure::What::Connect, SocketError::SocketTimeout, ETIMEDOUT);
-        return;
-    }
-    const bool isForSending =
-        timeout == SocketTimeouts::Writing || (timeout == SocketTimeouts::Closing && timeouts()->isOwing());
-    if (isForSending && hasPeerTaken()) {
-        timeouts()->start(static_cast<SocketTimeouts::Kind>(timeout));
         return;
     }
     const SocketState before = state_;

@@ -66,7 +66,6 @@ std::ptrdiff_t StreamSocket::writeThrough(std::string_view data) {
         willReport(taken);
         output_.append(data.substr(taken));
         setSendBlocked(true);
-        hasPeerTaken();
         outputGrew();
     }
     return size;
@@ -190,8 +189,6 @@ void StreamSocket::transmitted(std::size_t sent, int error) noexcept {
         timeouts()->sent(sent);
     if (hindered_.sendBlocked != (error == EAGAIN))
         setSendBlocked(error == EAGAIN);
-    if (error == EAGAIN)
-        hasPeerTaken();
     if (hindered_.writeEnds)
         endWriting();
 }

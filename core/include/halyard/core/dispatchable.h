@@ -19,8 +19,8 @@ struct DispatchState {
 
     static constexpr std::uint32_t wholeShare = 256 * 1024; ///< of each of a few
 
+    using Hook = void (*)() noexcept; ///< What is called.
     /// Called before a loop runs inside a slot, with every turn: for what would else wait for the slot's return.
-    using Hook = void (*)() noexcept;
     static inline constinit Hook beforeNestedTurn = nullptr;
 };
 

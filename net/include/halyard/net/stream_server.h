@@ -132,7 +132,6 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     /// refused, with a logged sentence.
     void queue(StreamSocket* socket);
     void queueAccepted(std::unique_ptr<StreamSocket> socket); ///< As queue(), for one that nobody else knows.
-    void watchPending();
     /// Who is at the other end of the descriptor that incomingConnection() is called with; null for any other.
     Endpoint incomingPeer(int socketDescriptor) const { return socketDescriptor == incoming_ ? peer_ : Endpoint(); }
 
@@ -194,6 +193,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     void endErrorPause();
     void setError(const SocketEngine& engine, const char* failedTo, int cause);
     void observe();
+    void watchPending();
     void endListening();
     void shut();
 

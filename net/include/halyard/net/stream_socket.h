@@ -186,9 +186,9 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// @{
     /// How long a connecting may take; the peer may be silent while it is read from; it may take nothing of what waits
     /// to be sent; it may take nothing of the rest after the socket was closed. 0: as long as it likes, until these are
-    /// called; for closing 30 seconds. Whoever takes a little now and then has time, however long all of it takes. When
-    /// the time is over: errorOccurred(SocketTimeout), and the connection is reset, what was not read stays readable;
-    /// for connecting it comes after stateChanged(Unconnected), as with any failure.
+    /// called; for closing 30 seconds. Then whoever takes a little now and then has time, however long all of it takes.
+    /// When the time is over: errorOccurred(SocketTimeout), and the connection is reset, what was not read stays
+    /// readable; for connecting it comes after stateChanged(Unconnected), as with any failure.
     void setConnectTimeout(std::chrono::milliseconds limit);
     void setReadTimeout(std::chrono::milliseconds limit);
     void setWriteTimeout(std::chrono::milliseconds limit);
@@ -432,7 +432,6 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void setTimeout(std::uint8_t kind, std::chrono::milliseconds limit);
     bool counts(std::uint8_t timeout) const noexcept;
     void timeIsOver(std::uint8_t timeout);
-    bool hasPeerTaken() noexcept;
 
     template <class Verdict>
     bool wait(std::optional<Time> until, Verdict verdict);
