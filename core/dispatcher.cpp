@@ -157,14 +157,13 @@ std::unique_ptr<Runnable> Dispatcher::post(std::unique_ptr<Runnable> task) {
 
 /// Whoever takes the sleep away has to wake the loop, which the task may have ended by then.
 void Dispatcher::postToSleeper(Runnable* added) noexcept {
-    addUser();
+    const Kept kept(*this);
     Runnable* before = inbox_.load(std::memory_order_relaxed);
     do
         added->next = before != asleep() ? before : nullptr;
     while (!inbox_.compare_exchange_weak(before, added, std::memory_order_release, std::memory_order_relaxed));
     if (before == asleep())
         wake();
-    removeUser();
 }
 
 void Dispatcher::moveTasks(Executor& other) {

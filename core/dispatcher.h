@@ -147,6 +147,17 @@ class Dispatcher final : public Executor, public DispatchState {
         if (--users_ == 0)
             delete this;
     }
+    /// It does not go before this, though a slot or task may end the loop.
+    class Kept {
+      public:
+        explicit Kept(Dispatcher& dispatcher) noexcept : its_(dispatcher) { its_.addUser(); }
+        Kept(const Kept&) = delete;
+        Kept& operator=(const Kept&) = delete;
+        ~Kept() { its_.removeUser(); }
+
+      private:
+        Dispatcher& its_;
+    };
 
   private:
     /// Lent: a foreign loop has asked for the timeout and sleeps by the answer. What its own callbacks do to our

@@ -267,13 +267,12 @@ void Dispatcher::wakeLocked() noexcept {
 }
 
 void Dispatcher::driveOnce() noexcept {
-    addUser(); // a slot may end the loop
+    const Kept kept(*this);
     try {
         turn(WaitClock::now());
     } catch (...) {
         exceptionLeft(std::current_exception());
     }
-    removeUser();
 }
 
 /// What is asked while the state is not Open: is it closed? If not, a foreign loop sleeps, and is woken.
@@ -310,7 +309,7 @@ void Dispatcher::unwatch(FdWatcher& watcher) noexcept {
 
 /// An exception must not cross libuv's frames: noexcept ends the program where one would.
 void Dispatcher::dispatchForHost() noexcept {
-    addUser(); // a slot may end the loop
+    const Kept kept(*this);
     try {
         beAwake();
         collectDue();
@@ -325,7 +324,6 @@ void Dispatcher::dispatchForHost() noexcept {
             uv_idle_stop(&handles_->noWait);
         armAlarm(nextDeadline());
     }
-    removeUser();
 }
 
 /// What is watched for the users keeps a host's loop alive.

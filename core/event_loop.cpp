@@ -143,19 +143,6 @@ bool EventLoop::mayRun(const char* call) const {
     return why == nullptr;
 }
 
-namespace {
-
-/// Does not go before this.
-struct Kept {
-    explicit Kept(Dispatcher& its) noexcept : dispatcher(its) { dispatcher.addUser(); }
-    Kept(const Kept&) = delete;
-    Kept& operator=(const Kept&) = delete;
-    ~Kept() { dispatcher.removeUser(); }
-    Dispatcher& dispatcher;
-};
-
-} // namespace
-
 int EventLoop::exec() {
     if (!mayRun("exec"))
         return -1;
@@ -170,9 +157,9 @@ int EventLoop::exec() {
         ~Level() { its.leave(*this); }
         Dispatcher& its;
     };
-    const Kept kept(dispatcher_); // a slot may end the loop
+    const Dispatcher::Kept kept(dispatcher_);
     const Pointer<EventLoop> self(this);
-    Level level(kept.dispatcher);
+    Level level(dispatcher_);
     while (!level.quit && self)
         level.its.turn(std::nullopt);
     if (level.outer == nullptr && self)
@@ -190,14 +177,15 @@ void EventLoop::exit(int code) {
 bool EventLoop::processEvents(std::chrono::milliseconds wait) {
     if (!mayRun("processEvents"))
         return false;
-    const Kept kept(dispatcher_); // a slot may end the loop
+    Dispatcher& dispatcher = dispatcher_; // this may be gone after a turn
+    const Dispatcher::Kept kept(dispatcher);
     if (wait.count() < 0) {
-        while (!kept.dispatcher.turn(std::nullopt)) {
+        while (!dispatcher.turn(std::nullopt)) {
         }
         return true;
     }
     const auto until = WaitClock::after(wait);
-    while (!kept.dispatcher.turn(until))
+    while (!dispatcher.turn(until))
         if (WaitClock::now() >= until)
             return false;
     return true;

@@ -1,7 +1,6 @@
 #include <halyard/net/proxy_protocol_server.h>
 
-#include "reset_connection.h"
-#include "unclaimed_descriptor.h"
+#include "admit.h"
 
 #include <halyard/core/fd_notifier.h>
 #include <halyard/core/timer.h>
@@ -70,12 +69,7 @@ class ProxyProtocolServer::Arrival final : public Object {
         const Endpoint& source = parser_.header().source;
         const Pointer<ProxyProtocolServer> server(&server_);
         const int descriptor = leave();
-        UnclaimedDescriptor unclaimed(descriptor);
-        const bool isAdmitted = permit_.countFor(source.address);
-        unclaimed.claimed();
-        if (!isAdmitted) {
-            permit_.giveBack();
-            resetConnection(descriptor);
+        if (!admit(descriptor, source.address, permit_)) {
             server->refused(source);
             return;
         }

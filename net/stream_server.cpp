@@ -1,10 +1,9 @@
 #include <halyard/net/stream_server.h>
 
 #include "accept_error.h"
+#include "admit.h"
 #include "engine_failure.h"
 #include "native_engine.h"
-#include "reset_connection.h"
-#include "unclaimed_descriptor.h"
 
 #include <halyard/core/log.h>
 #include <halyard/net/stream_socket.h>
@@ -338,15 +337,10 @@ bool StreamServer::permits() {
     return !isLimited_;
 }
 
-/// Whether the peer of an accepted connection may have it; else it is reset, which leaves nothing of it in the kernel.
+/// Whether the peer of an accepted connection may have it.
 bool StreamServer::admits(int accepted) {
-    UnclaimedDescriptor unclaimed(accepted);
-    const bool isAdmitted = permit_.countFor(countedPeer(peer_));
-    unclaimed.claimed();
-    if (isAdmitted)
+    if (admit(accepted, countedPeer(peer_), permit_))
         return true;
-    permit_.giveBack();
-    resetConnection(accepted);
     refused(Endpoint(peer_)); // a slot may wait, and accept others
     return false;
 }

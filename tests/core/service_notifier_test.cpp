@@ -4,13 +4,13 @@
 #include <halyard/core/service_notifier.h>
 #include <halyard/core/timer.h>
 
+#include <counted_sigpipe.h>
 #include <doctest/doctest.h>
 #include <logged.h>
 #include <plain_socket.h>
 #include <pump.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstddef>
 #include <string>
 
@@ -139,16 +139,11 @@ TEST_CASE("a predecessor that is gone is a logged sentence, and no SIGPIPE") {
     int ends[2] = {};
     REQUIRE(::pipe2(ends, O_NONBLOCK) == 0);
     ::close(ends[0]);
-    static int raised = 0;
-    struct sigaction counting {};
-    struct sigaction before {};
-    counting.sa_handler = [](int) { ++raised; };
-    REQUIRE(::sigaction(SIGPIPE, &counting, &before) == 0);
+    const CountedSigpipe sigpipe;
     Logged log;
     const Variable where("HALYARD_READY_FD", std::to_string(ends[1]));
     ServiceNotifier notifier;
     notifier.ready();
-    ::sigaction(SIGPIPE, &before, nullptr);
-    CHECK(raised == 0);
+    CHECK(sigpipe.count() == 0);
     CHECK(log.linesWith("the predecessor does not hear") == 1);
 }
