@@ -1,6 +1,7 @@
 #include <halyard/core/inherited_descriptors.h>
 
 #include "environment_number.h"
+#include "handover.h"
 
 #include <halyard/core/log.h>
 
@@ -14,8 +15,6 @@
 namespace halyard {
 
 namespace {
-
-constexpr int firstInherited = 3; // SD_LISTEN_FDS_START
 
 /// Calls it what the next of the names, between colons, says.
 std::string cutName(std::string_view& names) {

@@ -2,21 +2,15 @@
 
 #include "dispatcher.h"
 #include "object_extra.h"
+#include "refuse.h"
 
 #include <halyard/core/event_loop.h>
-#include <halyard/core/log.h>
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 namespace halyard {
-
-namespace {
-
-void refuse(std::string_view sentence) { logMessage(LogLevel::Warning, "halyard.core", sentence); }
-
-} // namespace
 
 Object::Object(Object* parent) {
     isObject_ = true;
@@ -108,13 +102,17 @@ std::span<Object* const> Object::children() const {
 
 void Object::setParent(Object* parent) {
     if (parent != nullptr) {
+        bool isBelowThis = false;
         for (const Object* each = parent; each != nullptr; each = each->parent_)
-            if (each == this)
-                return refuse("Object::setParent(): an object cannot be below itself");
-        if (&parent->affinity() != &affinity())
-            return refuse("Object::setParent(): the parent lives on another thread");
-        if (parent->dying_)
-            return refuse("Object::setParent(): the parent is being destroyed");
+            isBelowThis = isBelowThis || each == this;
+        const char* const refusal = isBelowThis                          ? "an object cannot be below itself"
+                                    : &parent->affinity() != &affinity() ? "the parent lives on another thread"
+                                    : parent->dying_                     ? "the parent is being destroyed"
+                                                                         : nullptr;
+        if (refusal != nullptr) {
+            refuse(std::string("Object::setParent(): ").append(refusal));
+            return;
+        }
     }
     Object* const before = parent_;
     if (before != nullptr)
@@ -168,8 +166,7 @@ void Object::takeDeletionAlong() noexcept {
 }
 
 bool Object::isElsewhere(std::string_view call) const {
-    refuse(std::string(call).append(": the object lives on another thread"));
-    return false;
+    return refuse(std::string(call).append(": the object lives on another thread"));
 }
 
 Object* Object::sender() const noexcept {
@@ -190,10 +187,6 @@ Thread* Object::thread() const noexcept {
     return found;
 }
 
-bool FreeConnect::isThere(const void* who, const char* otherwise) {
-    if (who == nullptr)
-        refuse(otherwise);
-    return who != nullptr;
-}
+bool FreeConnect::isThere(const void* who, const char* otherwise) { return who != nullptr || refuse(otherwise); }
 
 } // namespace halyard

@@ -1,7 +1,7 @@
 // What is told to an object: by timers, by others, before or after a filter.
 #include "object_extra.h"
+#include "refuse.h"
 
-#include <halyard/core/log.h>
 #include <halyard/signals/executor.h>
 
 #include <algorithm>
@@ -9,15 +9,6 @@
 #include <utility>
 
 namespace halyard {
-
-namespace {
-
-bool refuse(std::string_view sentence) {
-    logMessage(LogLevel::Warning, "halyard.core", sentence);
-    return false;
-}
-
-} // namespace
 
 /// An event on its way, which moves with its receiver.
 class Object::PostedEvent final : public Runnable {

@@ -1,8 +1,8 @@
 // From one thread to another.
 #include "dispatcher.h"
 #include "object_extra.h"
+#include "refuse.h"
 
-#include <halyard/core/log.h>
 #include <halyard/core/thread.h>
 
 #include <algorithm>
@@ -65,10 +65,8 @@ bool Object::moveToThread(Thread* thread) {
                                 : dying_             ? "the object is being destroyed"
                                 : isBusy()           ? "a slot or handler runs that the object called: post the move"
                                                      : nullptr;
-    if (refusal != nullptr) {
-        logMessage(LogLevel::Warning, "halyard.core", std::string("Object::moveToThread(): ").append(refusal));
-        return false;
-    }
+    if (refusal != nullptr)
+        return refuse(std::string("Object::moveToThread(): ").append(refusal));
     if (there == &affinity())
         return true;
     std::vector<Tracked*> all;
@@ -79,8 +77,7 @@ bool Object::moveToThread(Thread* thread) {
     if (refused == nullptr)
         return true;
     refused->run(); // which brings them back into this loop
-    logMessage(LogLevel::Warning, "halyard.core", "Object::moveToThread(): the thread is ending");
-    return false;
+    return refuse("Object::moveToThread(): the thread is ending");
 }
 
 /// Whether something of it or below it is on the stack, and will look at it when it comes back.

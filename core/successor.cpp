@@ -21,8 +21,6 @@ namespace halyard {
 
 namespace {
 
-constexpr int firstInherited = 3;
-
 /// Everything that the new process needs, made before it is: between fork(2) and exec(3) of a program with threads
 /// nothing may be allocated.
 class Start {

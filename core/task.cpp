@@ -1,5 +1,7 @@
 #include <halyard/core/task.h>
 
+#include "refuse.h"
+
 #include <halyard/core/log.h>
 #include <halyard/core/running_task.h>
 
@@ -12,10 +14,7 @@ namespace halyard {
 
 namespace {
 
-bool refuse(std::string_view reason) {
-    logMessage(LogLevel::Warning, "halyard.core", std::string("a task is not started: ").append(reason));
-    return false;
-}
+bool refuseStart(std::string_view reason) { return refuse(std::string("a task is not started: ").append(reason)); }
 
 } // namespace
 
@@ -50,13 +49,13 @@ bool TaskBase::start(Object* context) { return begin(context, true); }
 
 bool TaskBase::begin(Object* context, bool keep) {
     if (promise_ == nullptr)
-        return refuse("there is none");
+        return refuseStart("there is none");
     if (promise_->running_ != nullptr || promise_->isOver_)
-        return refuse("it has been started before");
+        return refuseStart("it has been started before");
     if (context == nullptr)
-        return refuse("there is no context");
+        return refuseStart("there is no context");
     if (!context->livesHere())
-        return refuse("the context lives on another thread");
+        return refuseStart("the context lives on another thread");
     TaskPromise& promise = *promise_;
     auto* const running = new RunningTask(promise);
     const Pointer<RunningTask> self(running);

@@ -1,6 +1,6 @@
 #include <halyard/core/timer.h>
 
-#include <halyard/core/log.h>
+#include "refuse.h"
 
 #include <algorithm>
 
@@ -11,10 +11,8 @@ Timer::Timer(Object* parent) : Object(parent) {}
 Timer::~Timer() = default;
 
 bool Timer::start(Milliseconds interval) {
-    if (interval.count() < 0) {
-        logMessage(LogLevel::Warning, "halyard.core", "Timer::start(): an interval cannot be negative");
-        return false;
-    }
+    if (interval.count() < 0)
+        return refuse("Timer::start(): an interval cannot be negative");
     if (!isOnItsThread("Timer::start()"))
         return false;
     interval_ = interval;

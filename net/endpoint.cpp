@@ -1,22 +1,10 @@
 #include <halyard/net/endpoint.h>
 
-#include <charconv>
-#include <system_error>
+#include "words.h"
 
 namespace halyard {
 
 namespace {
-
-std::optional<std::uint16_t> parsePort(std::string_view text) {
-    if (text.size() > 1 && text.front() == '0')
-        return std::nullopt;
-    std::uint16_t port = 0;
-    const char* end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, port);
-    if (error != std::errc{} || rest != end)
-        return std::nullopt;
-    return port;
-}
 
 std::optional<HostAddress> parseHost(std::string_view text) {
     if (text.empty() || text == "*")
@@ -35,7 +23,7 @@ std::optional<Endpoint> parseEndpoint(std::string_view text) {
     if (colon == std::string_view::npos)
         return std::nullopt;
     const auto address = parseHost(text.substr(0, colon));
-    const auto port = parsePort(text.substr(colon + 1));
+    const auto port = parseDecimal<std::uint16_t>(text.substr(colon + 1));
     if (!address || !port)
         return std::nullopt;
     return Endpoint{*address, *port};

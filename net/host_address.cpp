@@ -1,5 +1,7 @@
 #include <halyard/net/host_address.h>
 
+#include "words.h"
+
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -7,7 +9,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cstring>
 
 namespace halyard {
@@ -16,25 +17,13 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> mappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-/// Digits only and no leading zero, so that nobody has to ask whether "010" is eight.
-std::optional<std::uint32_t> parseDecimal(std::string_view text) {
-    if (text.size() > 1 && text.front() == '0')
-        return std::nullopt;
-    std::uint32_t number = 0;
-    const char* end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc{} || rest != end)
-        return std::nullopt;
-    return number;
-}
-
 /// A name goes before a number, as toString() prefers names and an interface may be called "5".
 std::optional<std::uint32_t> parseScopeId(std::string_view text) {
     if (text.size() < IF_NAMESIZE) {
         if (const unsigned index = if_nametoindex(std::string(text).c_str()); index != 0)
             return index;
     }
-    return parseDecimal(text);
+    return parseDecimal<std::uint32_t>(text);
 }
 
 std::optional<int> parseNetmask(std::string_view text) {
@@ -122,7 +111,7 @@ std::optional<std::pair<HostAddress, int>> HostAddress::parseSubnet(std::string_
         return std::pair(*address, bits);
 
     const std::string_view suffix = text.substr(slash + 1);
-    if (const auto length = parseDecimal(suffix)) {
+    if (const auto length = parseDecimal<std::uint32_t>(suffix)) {
         if (*length > static_cast<std::uint32_t>(bits))
             return std::nullopt;
         return std::pair(*address, static_cast<int>(*length));

@@ -1,5 +1,7 @@
 #include "host_name.h"
 
+#include "words.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <memory>
@@ -13,10 +15,6 @@ namespace halyard {
 namespace {
 
 HostAnswer notFound(std::string cause) { return {{}, SocketError::HostNotFound, std::move(cause)}; }
-
-constexpr bool isDigit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-constexpr char toLower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// Letters, digits, hyphens (RFC 1123 section 2.1), the underscores that hosts files and DNS do have, and whatever is
 /// not ASCII: how that is written in DNS is the system's knowledge.

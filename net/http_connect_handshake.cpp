@@ -1,10 +1,11 @@
 #include "http_connect_handshake.h"
 
+#include "words.h"
+
 #include <halyard/net/host_address.h>
 
 #include <algorithm>
 #include <charconv>
-#include <system_error>
 #include <utility>
 
 namespace halyard {
@@ -12,10 +13,6 @@ namespace halyard {
 namespace {
 
 constexpr std::string_view begins = "HTTP/1.";
-
-constexpr bool isDigit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr char toLower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool isSame(std::string_view a, std::string_view b) noexcept { return std::ranges::equal(a, b, {}, toLower, toLower); }
 
 std::string_view trimmed(std::string_view text) noexcept {
     constexpr std::string_view blanks = " \t";
@@ -169,12 +166,10 @@ bool HttpConnectHandshake::lookAtField() {
     } else if (isSame(name, "Proxy-Authenticate")) {
         answer_.offersBasic = answer_.offersBasic || lists(value, "Basic");
     } else if (isSame(name, "Content-Length")) {
-        std::size_t size = 0;
-        const auto [rest, error] = std::from_chars(value.data(), value.data() + value.size(), size);
-        const bool isNumber = error == std::errc{} && rest == value.data() + value.size() && !value.empty();
-        if (!isNumber || (answer_.bodySize && *answer_.bodySize != size))
+        const auto size = parseNumber<std::size_t>(value);
+        if (!size || (answer_.bodySize && answer_.bodySize != size))
             answer_.closes = true; // nobody knows where it ends
-        answer_.bodySize = size;
+        answer_.bodySize = size.value_or(0);
     }
     return true;
 }

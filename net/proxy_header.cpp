@@ -1,10 +1,10 @@
 #include <halyard/net/proxy_header.h>
 
+#include "words.h"
+
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <span>
-#include <system_error>
 
 namespace halyard {
 
@@ -58,15 +58,6 @@ std::optional<HostAddress> parseAddress(std::string_view word, HostAddress::Prot
     if (!address || address->protocol() != family || word.find('%') != std::string_view::npos)
         return std::nullopt;
     return address;
-}
-
-std::optional<std::uint16_t> parsePort(std::string_view word) noexcept {
-    std::uint16_t port = 0;
-    const char* const end = word.data() + word.size();
-    const auto [rest, error] = std::from_chars(word.data(), end, port);
-    if (error != std::errc{} || rest != end || (word.size() > 1 && word.front() == '0'))
-        return std::nullopt;
-    return port;
 }
 
 } // namespace
@@ -143,8 +134,8 @@ bool ProxyHeaderParser::readLine(std::string_view line) {
     const auto protocol = family == "TCP4" ? HostAddress::Protocol::IPv4 : HostAddress::Protocol::IPv6;
     const auto source = parseAddress(cutWord(line), protocol);
     const auto destination = parseAddress(cutWord(line), protocol);
-    const auto sourcePort = parsePort(cutWord(line));
-    const auto destinationPort = parsePort(line);
+    const auto sourcePort = parseDecimal<std::uint16_t>(cutWord(line));
+    const auto destinationPort = parseDecimal<std::uint16_t>(line);
     if (!source || !destination || !sourcePort || !destinationPort)
         return false;
     header_.source = {*source, *sourcePort};

@@ -1,14 +1,13 @@
 // NetworkProxy as a URL, and what the environment says in such URLs.
 #include "host_name.h"
+#include "words.h"
 
 #include <halyard/core/log.h>
 #include <halyard/net/host_address.h>
 #include <halyard/net/network_proxy.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
-#include <system_error>
 #include <utility>
 
 namespace halyard {
@@ -17,18 +16,6 @@ namespace {
 
 constexpr std::uint16_t usualSocksPort = 1080; // RFC 1928 section 3
 constexpr std::uint16_t usualHttpPort = 3128;
-
-constexpr char toLower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool isSame(std::string_view a, std::string_view b) noexcept { return std::ranges::equal(a, b, {}, toLower, toLower); }
-
-template <class Number>
-std::optional<Number> parseNumber(std::string_view text, int base) {
-    Number number = 0;
-    const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-    if (error != std::errc{} || rest != text.data() + text.size())
-        return std::nullopt;
-    return number;
-}
 
 /// RFC 3986 section 2.1.
 std::optional<std::string> decoded(std::string_view text) {
@@ -70,7 +57,7 @@ std::optional<HostAndPort> split(std::string_view text) {
     }
     if (rest.empty())
         return both;
-    if (!rest.starts_with(':') || !(both.port = parseNumber<std::uint16_t>(rest.substr(1), 10)))
+    if (!rest.starts_with(':') || !(both.port = parseNumber<std::uint16_t>(rest.substr(1))))
         return std::nullopt;
     return both;
 }

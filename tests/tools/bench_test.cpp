@@ -12,8 +12,6 @@ using namespace halyard::test;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 /// The number after a key of the JSON that bench writes.
 double number(const std::string& json, const std::string& key) {
     const std::size_t at = json.find('"' + key + "\": ");

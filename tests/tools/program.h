@@ -9,6 +9,9 @@
 
 namespace halyard::test {
 
+/// Whether what a program said has this in it.
+inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
 /// A program that runs beside the test, with pipes to its three standard streams. What does not come within
 /// patience() is an exception; what still runs at the end is killed.
 class Program {

@@ -18,8 +18,6 @@ bool isOneSentence(const std::string& errors) {
            errors.ends_with('\n');
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 std::string joined(const std::vector<std::string>& words) {
     std::string text;
     for (const std::string& each : words)

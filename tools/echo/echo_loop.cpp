@@ -38,7 +38,7 @@ int familyOf(int descriptor) {
 }
 
 /// How people call a client.
-std::string nameOf(const StreamSocket& client) {
+std::string nameOfClient(const StreamSocket& client) {
     if (const auto* const tcp = dynamic_cast<const TcpSocket*>(&client))
         return halyard::Endpoint{tcp->peerAddress(), tcp->peerPort()}.toString();
     const auto credentials = static_cast<const LocalSocket&>(client).peerCredentials();
@@ -137,7 +137,7 @@ void EchoLoop::take(StreamServer& server) {
     while (StreamSocket* const client = server.nextPendingConnection()) {
         client->setReadTimeout(options_.idleTimeout);
         client->setWriteTimeout(options_.writeTimeout);
-        new Session(*client, nameOf(*client), options_.maxQueued, journal_, metrics_);
+        new Session(*client, nameOfClient(*client), options_.maxQueued, journal_, metrics_);
         client->disconnected.connect(client, &Object::deleteLater);
         drain_->add(*client);
     }
