@@ -1,5 +1,7 @@
 #pragma once
 
+#include <halyard/signals/sanitizers.h>
+
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -7,12 +9,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HALYARD_ADDRESS_SANITIZER) || defined(HALYARD_THREAD_SANITIZER) || defined(HALYARD_MEMORY_SANITIZER)
 #define HALYARD_IS_SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || __has_feature(thread_sanitizer)
-#define HALYARD_IS_SANITIZED
-#endif
 #endif
 
 #if defined(__linux__) && __has_include(<sys/single_threaded.h>) && !defined(HALYARD_IS_SANITIZED)

@@ -2,6 +2,8 @@
 
 #include "shared_blocks.h"
 
+#include <halyard/signals/sanitizers.h>
+
 #include <cstddef>
 #include <new>
 
@@ -16,7 +18,7 @@ struct Block {
 template <std::size_t size>
 using Blocks = SpareBlocks<SharedBlocks<Block<size>>>;
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef HALYARD_ADDRESS_SANITIZER
 constexpr bool isSpare = false; // it looks for the use of memory that was given back
 #else
 constexpr bool isSpare = true;

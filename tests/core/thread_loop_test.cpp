@@ -3,6 +3,7 @@
 #include <halyard/core/fd_notifier.h>
 #include <halyard/core/object.h>
 #include <halyard/core/timer.h>
+#include <halyard/signals/sanitizers.h>
 
 #include "fresh_thread.h"
 #include "pipe.h"
@@ -89,7 +90,7 @@ TEST_CASE("timers and notifiers work in a plain std::thread, without any loop ma
 
 TEST_CASE("what threads post arrives in the order of each") {
     constexpr int threads = 4;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HALYARD_ADDRESS_SANITIZER) || defined(HALYARD_THREAD_SANITIZER)
     constexpr int posts = 100'000; // they take twenty times as long, and as much memory
 #else
     constexpr int posts = 1'000'000;

@@ -3,6 +3,7 @@
 #include <halyard/core/event_loop.h>
 #include <halyard/core/timer.h>
 #include <halyard/net/host_lookup.h>
+#include <halyard/signals/sanitizers.h>
 
 #include <logged.h>
 #include <pump.h>
@@ -488,7 +489,7 @@ TEST_CASE("a call from a thread that is not the lookup's is refused with a sente
     CHECK(pumpToEnd(lookup));
 }
 
-#ifndef __SANITIZE_THREAD__ // which allows no new thread in the child of a process with several
+#ifndef HALYARD_THREAD_SANITIZER // which allows no new thread in the child of a process with several
 TEST_CASE("a child process has none of its parent's threads, and gets its own") {
     const Names names({{"a.test", {four}}});
     HostLookup lookup;

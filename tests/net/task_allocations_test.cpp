@@ -1,5 +1,7 @@
 // Not under the sanitizers, which have allocations of their own, and keep no spare memory from who looks for them.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#include <halyard/signals/sanitizers.h>
+
+#if !defined(HALYARD_ADDRESS_SANITIZER) && !defined(HALYARD_THREAD_SANITIZER)
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/task.h>

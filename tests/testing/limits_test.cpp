@@ -3,6 +3,8 @@
 #include "echo_scenario.h"
 #include "own_network.h"
 
+#include <halyard/signals/sanitizers.h>
+
 #include <logged.h>
 #include <plain_socket.h>
 #include <signal_storm.h>
@@ -96,7 +98,7 @@ TEST_CASE("a peer may reset at any moment, and the next one is served") {
     CHECK(pumpUntil([&] { return outcome.received == "ahoy"; }));
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(HALYARD_ADDRESS_SANITIZER) && !defined(HALYARD_THREAD_SANITIZER)
 TEST_CASE("a process without memory hears of it by std::bad_alloc, and goes on") {
     CHECK(inChild([] {
               Outcome outcome;

@@ -2,6 +2,8 @@
 // process: and every call that moves them fails once, in every way.
 #include "relay_scenario.h"
 
+#include <halyard/signals/sanitizers.h>
+
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -23,7 +25,7 @@ TEST_CASE("whatever call of a relay fails: it is repeated, done without or told,
     {
         const Faults counter;
         converseByRelay(message).check(message);
-#ifndef __SANITIZE_THREAD__ // with which the far ends are so slow that the relay never sees much at a time
+#ifndef HALYARD_THREAD_SANITIZER // with which the far ends are so slow that the relay never sees much at a time
         CHECK(counter.calls(Call::Pipe2) == 1);
         CHECK(counter.calls(Call::Splice) > 4);
 #endif

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halyard/signals/export.h>
+#include <halyard/signals/sanitizers.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -135,7 +136,7 @@ class SpareMemory {
     using Blocks = detail::SpareBlocks<detail::HeapBlocks<sizeof(Complete)>>;
 
     static constexpr bool isSpare([[maybe_unused]] std::size_t size) noexcept {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef HALYARD_ADDRESS_SANITIZER
         return false;
 #else
         return size == sizeof(T);
