@@ -72,7 +72,7 @@ class HALYARD_API EventLoop : public Tracked {
             void run() override { std::invoke(function_); }
             std::decay_t<F> function_;
         };
-        postTask(std::make_unique<Posted>(std::forward<F>(task)));
+        postTask(std::unique_ptr<Runnable>(new Posted(std::forward<F>(task))));
     }
 
     /// What a loop in a host's uv loop, and driveOnce(), do with an exception that leaves a slot; they then go on with

@@ -63,7 +63,7 @@ class HALYARD_API RunningTask final : public Object {
             return static_cast<W&>(*watches_);
         if (Watch* const known = findWatch(source))
             return static_cast<W&>(*known);
-        return static_cast<W&>(addWatch(std::make_unique<W>(source, *this)));
+        return static_cast<W&>(addWatch(std::unique_ptr<Watch>(new W(source, *this))));
     }
 
     Signal<> finished{this}; ///< The task has ended by itself.

@@ -84,7 +84,7 @@ class HALYARD_API WorkerPool : public Object {
           private:
             Handler then_;
         };
-        return send(std::make_unique<Here>(descriptor, std::move(handler), std::move(permit)));
+        return send(std::unique_ptr<Arrival>(new Here(descriptor, std::move(handler), std::move(permit))));
     }
 
     /// Takes no more connections, and ends each worker when the last of its own has been deleted. Those that are there

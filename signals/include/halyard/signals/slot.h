@@ -131,18 +131,23 @@ struct Call {
         std::tuple<std::decay_t<Args>...> args_;
     };
 
+    /// Of the base: a std::unique_ptr for each slot's own class takes the compiler as long as all the rest of it.
+    static std::unique_ptr<Runnable> posted(Link& link, Param<Args>... args) {
+        return std::unique_ptr<Runnable>(new Posted(link, args...));
+    }
+
     static void queued(Link& link, Param<Args>... args) {
         if constexpr (!canBeQueued<Args...>)
             refuseToCopy<Args...>(link, args...);
         else if (mayTakeArguments<Args...>(link))
-            link.post(std::make_unique<Posted>(link, args...));
+            link.post(posted(link, args...));
     }
 
     static void blocking(Link& link, Param<Args>... args) {
         if constexpr (!canBeQueued<Args...>)
             refuseToCopy<Args...>(link, args...);
         else if (mayTakeArguments<Args...>(link))
-            link.postAndWait(std::make_unique<Posted>(link, args...));
+            link.postAndWait(posted(link, args...));
     }
 };
 
