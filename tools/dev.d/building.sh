@@ -4,10 +4,12 @@
 # Every build directory that tools/dev makes; `clean` removes these and no other.
 readonly BUILD_DIRS=(build build-gcc build-clang build-asan build-tsan build-coverage build-fuzz build-install build-bench build-check build-docs)
 
-# configure DIR OPTION...: with these options; a directory that somebody set up by hand is taken as it is.
+# configure DIR OPTION...: with these options; a directory that somebody set up by hand is taken as it is. A few sources
+# at a time are one for the compiler, unless an option says otherwise: most of what each alone costs are the same headers.
 configure() {
     local dir=$1 wanted
     shift
+    set -- -Dunity=on -Dunity_size=8 "$@"
     wanted="$root: CXX=${CXX:-} $*"
     if [[ -f $dir/build.ninja ]]; then
         [[ -f $dir/options-of-dev && $(<"$dir/options-of-dev") != "$wanted" ]] || return 0
@@ -35,9 +37,10 @@ configure_default() {
     configure build -Dbuildtype=debugoptimized -Dtests=enabled -Dtools=enabled ${HALYARD_WERROR:+-Dwerror=true}
 }
 
-# The build in which cost is measured; of its programs only those are built that are asked for.
+# The build in which cost is measured, as `meson setup` makes it for everybody; of its programs only those are built that
+# are asked for.
 configure_bench() {
-    configure build-bench -Dbuildtype=release -Dbench=true -Dtests=enabled -Dtools=enabled
+    configure build-bench -Dunity=off -Dbuildtype=release -Dbench=true -Dtests=enabled -Dtools=enabled
 }
 
 # through_ccache COMPILER: Meson looks for ccache by itself only as long as nobody names the compiler.

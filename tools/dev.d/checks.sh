@@ -205,10 +205,10 @@ run_sanitized_tests() {
     run_tests "$1" --timeout-multiplier "$HALYARD_TEST_TIMEOUT_SCALE" "${@:3}"
 }
 
-# What clang says of the sources does not hang on what it makes of them. Precompiled headers would have to be there before
-# clang-tidy can read what is compiled with them, and are not what ccache has kept of them.
+# What clang says of the sources does not hang on what it makes of them. Here each of them stands alone, and includes what
+# it uses.
 configure_clang() {
-    configure_with clang++ build-clang -Doptimization=0 -Ddebug=false -Db_pch=false -Dwerror=true -Dembedding=disabled
+    configure_with clang++ build-clang -Dunity=off -Doptimization=0 -Ddebug=false -Db_pch=false -Dwerror=true -Dembedding=disabled
 }
 
 # The build where a warning of g++ is an error: the default one if it is that already (CI's is), or one beside it.

@@ -1,6 +1,8 @@
-// What nearly every test includes and none changes: read once for a program instead of once for a file. Each file still
+// What nearly every test of an area includes: read once for a program instead of once for a file. Each file still
 // includes what it uses.
 #include <doctest/doctest.h>
+
+#include <halyard/signals/signal.h>
 
 #include <algorithm>
 #include <atomic>
