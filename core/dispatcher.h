@@ -228,7 +228,7 @@ class Dispatcher final : public Executor, public DispatchState {
     void armAlarm(std::optional<Clock::time_point> when) noexcept;
     void keepHostAlive() noexcept;
 
-    void dispatchForHost() noexcept;
+    void dispatchForHost(bool isBeforePolling) noexcept;
     void exceptionLeft(const std::exception_ptr& exception);
 
     // What other threads post to, apart from what the loop writes as it runs: see detail::lineSize.

@@ -81,9 +81,9 @@ Dispatcher::Dispatcher(uv_loop_t* host)
         its.poller_->gather(0, its);
     });
     uv_prepare_start(&handles_->beforePoll,
-                     [](uv_prepare_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(); });
+                     [](uv_prepare_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(true); });
     uv_check_start(&handles_->afterPoll,
-                   [](uv_check_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(); });
+                   [](uv_check_t* handle) { static_cast<Dispatcher*>(handle->data)->dispatchForHost(false); });
     for (auto* handle :
          {reinterpret_cast<uv_handle_t*>(&handles_->poller), reinterpret_cast<uv_handle_t*>(&handles_->alarm),
           reinterpret_cast<uv_handle_t*>(&handles_->beforePoll), reinterpret_cast<uv_handle_t*>(&handles_->afterPoll),
@@ -307,18 +307,20 @@ void Dispatcher::unwatch(FdWatcher& watcher) noexcept {
 
 // --- in a host's loop ---
 
-/// An exception must not cross libuv's frames: noexcept ends the program where one would.
-void Dispatcher::dispatchForHost() noexcept {
+/// An exception must not cross libuv's frames: noexcept ends the program where one would. A turn in which something has
+/// run before the polling does not wait: the host may have waited for just that.
+void Dispatcher::dispatchForHost(bool isBeforePolling) noexcept {
     const Kept kept(*this);
+    bool ran = true;
     try {
         beAwake();
         collectDue();
-        dispatch();
+        ran = dispatch();
     } catch (...) {
         exceptionLeft(std::current_exception());
     }
     if (!isClosed()) {
-        if (hasWork() || !fallAsleep())
+        if ((isBeforePolling && ran) || hasWork() || !fallAsleep())
             uv_idle_start(&handles_->noWait, [](uv_idle_t*) {});
         else
             uv_idle_stop(&handles_->noWait);

@@ -239,7 +239,7 @@ std::uint32_t StreamSocket::interest() const noexcept {
 }
 
 void StreamSocket::observe() {
-    if (engine_ == nullptr)
+    if (engine_ == nullptr || isArriving_) // it observes what it wants by then when it joins the loop
         return;
     const std::uint32_t wanted = interest();
     if (timeouts() != nullptr && (wanted & ~engine_->interest() & readiness::Readable) != 0)

@@ -217,6 +217,20 @@ TEST_CASE("a post from another thread wakes a host's loop that sleeps") {
     });
 }
 
+TEST_CASE("a host that goes turn by turn is back when one has done something, before it would wait") {
+    withHost([](Host& host, EventLoop&) {
+        bool isDone = false;
+        Timer timer;
+        timer.setSingleShot(true);
+        timer.timeout.connect([&] { isDone = true; });
+        timer.start(2ms);
+        // In the turn after this the timer goes off before the host's loop polls.
+        uv_timer_start(
+            &host.timer, [](uv_timer_t*) { std::this_thread::sleep_for(10ms); }, 1, 0);
+        CHECK(host.runUntil([&] { return isDone; }));
+    });
+}
+
 TEST_CASE("many posts from other threads arrive in order in a host's loop") {
     withHost([](Host& host, EventLoop& loop) {
         constexpr int posts = 20'000;

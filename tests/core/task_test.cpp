@@ -805,6 +805,29 @@ TEST_CASE("a task that was cancelled before passes through what it awaits within
     CHECK(source.number.connectionCount() == 0);
 }
 
+TEST_CASE("a cancelled task that awaits what is no task hears of it, and the loop does not") {
+    Object context;
+    Source source;
+    Trace trace;
+    const auto tidy = [](Source& from, Trace& where) -> Task<> {
+        co_await from.plain;
+        for (const bool all : {true, false})
+            try {
+                if (all)
+                    co_await whenAll(collect(from.number, where), Task<>());
+                else
+                    co_await whenAny(Task<>(), collect(from.number, where));
+            } catch (const std::logic_error&) {
+                where.emplace_back("logic_error");
+            }
+    };
+    Task<> task = started(context, tidy(source, trace));
+    task.cancel();
+    CHECK(pumpUntil([&] { return task.isDone(); }, patience(1s)));
+    CHECK(trace == Trace{"gone", "logic_error", "logic_error"});
+    CHECK(source.number.connectionCount() == 0);
+}
+
 TEST_CASE("a task within a time that does not care that it was cancelled ends with the time") {
     ManualClock clock;
     Object context;

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -155,6 +156,44 @@ TEST_CASE("a socket that has moved while it connects by name connects on its new
     CHECK(pumpUntilElsewhere([&] { return connected.load(); }));
     thread.quit();
     thread.wait();
+}
+
+TEST_CASE("a full socket that is read on its new thread before it has arrived there goes on there") {
+    TcpServer server;
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    TcpSocket client;
+    client.connectToHost(HostAddress::LocalHost, server.serverPort());
+    client.write("ahoy from afar");
+    REQUIRE(pumpUntil([&] { return server.hasPendingConnections(); }));
+    TcpSocket* const taken = server.nextPendingConnection();
+    taken->setParent(nullptr);
+    taken->setReadBufferSize(4);
+    REQUIRE(pumpUntil([&] { return taken->bytesAvailable() == 4; }));
+    std::string got; // there, until the thread has ended
+    std::atomic<bool> isWrong = false;
+    std::atomic<bool> done = false;
+    Thread thread;
+    thread.start();
+    taken->readyRead.connect(taken, [&] {
+        isWrong = isWrong || Thread::current() != &thread;
+        got += taken->readAll();
+        done = got.size() == 14;
+    });
+    std::promise<void> moved;
+    thread.eventLoop()->post([&] {
+        moved.get_future().wait();
+        got = taken->readAll();
+    });
+    REQUIRE(taken->moveToThread(&thread));
+    moved.set_value();
+    CHECK(pumpUntilElsewhere([&] { return done.load(); }));
+    thread.eventLoop()->post([&] {
+        delete taken;
+        thread.quit();
+    });
+    thread.wait();
+    CHECK_FALSE(isWrong);
+    CHECK(got == "ahoy from afar");
 }
 
 TEST_CASE("a connection that was taken goes to another thread when it has no parent any more") {

@@ -167,8 +167,12 @@ class TaskGroup : public TasksWait {
     /// Ends when they have; at once where one was taken away, whose result is missed then. Where the task was cancelled
     /// before, they begin all the same: they have to give a value.
     bool interrupted(std::error_code why) override {
-        if (!begun_)
-            begin();
+        try {
+            if (!begun_)
+                begin();
+        } catch (...) {
+            return true; // what was not begun has no result, and says so
+        }
         std::apply([](auto&... part) { (part.cancel(), ...); }, parts_);
         return look() || why == std::errc::owner_dead;
     }
@@ -225,7 +229,9 @@ class AnyWait final : public TaskGroup<T...> {
               ? static_cast<void>(first.emplace(std::in_place_index<I>, detail::valueOf(std::get<I>(this->parts_))))
               : static_cast<void>(std::get<I>(this->parts_) = {})),
          ...);
-        return std::move(first).value(); // none has ended where one was taken away: that throws
+        if (!first)
+            throw std::logic_error("none of the tasks has ended: one was taken away, or cannot be awaited");
+        return *std::move(first);
     }
 };
 
