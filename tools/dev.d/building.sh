@@ -2,7 +2,7 @@
 # Configuring, building, testing and counting. Part of tools/dev.
 
 # Every build directory that tools/dev makes; `clean` removes these and no other.
-readonly BUILD_DIRS=(build build-gcc build-clang build-asan build-tsan build-coverage build-fuzz build-install build-bench build-check build-docs)
+readonly BUILD_DIRS=(build build-gcc build-clang build-tsan build-coverage build-fuzz build-install build-bench build-check build-docs)
 
 # configure DIR OPTION...: with these options; a directory that somebody set up by hand is taken as it is. A few sources
 # at a time are one for the compiler, unless an option says otherwise: most of what each alone costs are the same headers.

@@ -34,9 +34,7 @@ danted        dante-server      dante-server        -
 microsocks    microsocks        microsocks          -
 tinyproxy     tinyproxy         tinyproxy           -
 squid         squid             squid               -
-fuzzer        libclang-rt-dev   compiler-rt         -
-address       -                 libasan             -
-undefined     -                 libubsan            -
+clang-rt      libclang-rt-dev   compiler-rt         -
 thread        -                 libtsan             -
 gcovr         gcovr             gcovr               gcovr
 cppcheck      cppcheck          cppcheck            cppcheck
@@ -69,9 +67,9 @@ readonly BENCH_PEERS=(qt boost sigcpp asio libevent)
 is_there() {
     case $1 in
     danted | squid | nft | tc | modprobe) PATH=$PATH:/usr/sbin command -v "$1" ;;
-    fuzzer) builds_fuzzer ;;
+    clang-rt) has_clang_runtime ;;
     compiler) builds_program ;;
-    address | undefined | thread) builds_program "-fsanitize=$1" ;;
+    thread) builds_program -fsanitize=thread ;;
     libuv | spdlog) pkg-config --exists "$1" ;;
     qt) pkg-config --exists Qt6Core Qt6Network ;;
     qt5) pkg-config --exists Qt5Core ;;
@@ -96,7 +94,7 @@ builds_program() {
     echo 'int main() {}' | compile -x c++ "$@" -o /dev/null -
 }
 
-builds_fuzzer() {
+has_clang_runtime() {
     echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' |
         CXX=clang++ compile -x c++ -fsanitize=fuzzer,address,undefined -o /dev/null -
 }
