@@ -2,8 +2,22 @@
 // ([new.delete.general]); the memory is malloc(3)'s, a sanitizer's too.
 #include "interposed.h"
 
+#ifdef __clang__
+#if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define HALYARD_SANITIZER_HAS_OPERATOR_NEW // and lets no program have its own: there no allocation fails
+#endif
+#endif
+
 #include <cstdlib>
 #include <new>
+
+namespace halyard::testing {
+
+void linkAllocation() noexcept {}
+
+} // namespace halyard::testing
+
+#ifndef HALYARD_SANITIZER_HAS_OPERATOR_NEW
 
 namespace halyard::testing {
 
@@ -28,8 +42,6 @@ void* allocateOrThrow(std::size_t size, std::size_t alignment = 1) {
 constexpr std::size_t of(std::align_val_t alignment) noexcept { return static_cast<std::size_t>(alignment); }
 
 } // namespace
-
-void linkAllocation() noexcept {}
 
 } // namespace halyard::testing
 
@@ -61,3 +73,5 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std
 void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
+
+#endif

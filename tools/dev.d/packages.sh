@@ -35,7 +35,6 @@ microsocks    microsocks        microsocks          -
 tinyproxy     tinyproxy         tinyproxy           -
 squid         squid             squid               -
 clang-rt      libclang-rt-dev   compiler-rt         -
-thread        -                 libtsan             -
 gcovr         gcovr             gcovr               gcovr
 cppcheck      cppcheck          cppcheck            cppcheck
 valgrind      valgrind          valgrind            -
@@ -69,7 +68,6 @@ is_there() {
     danted | squid | nft | tc | modprobe) PATH=$PATH:/usr/sbin command -v "$1" ;;
     clang-rt) has_clang_runtime ;;
     compiler) builds_program ;;
-    thread) builds_program -fsanitize=thread ;;
     libuv | spdlog) pkg-config --exists "$1" ;;
     qt) pkg-config --exists Qt6Core Qt6Network ;;
     qt5) pkg-config --exists Qt5Core ;;

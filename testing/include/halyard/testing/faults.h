@@ -11,7 +11,7 @@
 namespace halyard::testing {
 
 /// What a fault can be put into: the functions of the C library that Halyard and libuv call, each under the name of its
-/// man page, and the program's operator new.
+/// man page, and the program's operator new (but under clang's ThreadSanitizer, which lets no program have one).
 enum class Call : unsigned char {
     Accept4,      ///< accept4(2), accept(2)
     Allocate,     ///< operator new in all its forms; malloc(3) is left alone
