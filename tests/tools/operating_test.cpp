@@ -98,6 +98,20 @@ TEST_CASE("several addresses at once, on several loops") {
     CHECK(::rmdir(scratch.c_str()) == 0);
 }
 
+TEST_CASE("the last line is the last, whatever the other loops have to tell, and counts all") {
+    EchoServer server({"--threads", "4"});
+    std::vector<PlainSocket> clients;
+    for (int i = 0; i != 200; ++i)
+        clients.push_back(connectPatiently(server.port()));
+    for (const PlainSocket& each : clients)
+        CHECK(echoes(each, "hello"));
+    clients.clear();
+    const auto result = server.stop();
+    CHECK(result.code == 0);
+    const std::size_t last = result.output.rfind('\n', result.output.size() - 2) + 1;
+    CHECK(result.output.substr(last) == "stopped: 200 connections, 1000 bytes\n");
+}
+
 TEST_CASE("metrics count what happens, and /ready says so") {
     Observed its({"--threads", "2"});
     auto client = connectPatiently(its.server.port());

@@ -74,12 +74,7 @@ class Server : public halyard::Object {
         }
     }
 
-    ~Server() override {
-        for (const auto& each : threads_) {
-            each->quit();
-            each->wait();
-        }
-    }
+    ~Server() override { endThreads(); }
 
     int run() {
         if (const auto failure = listen()) {
@@ -94,6 +89,7 @@ class Server : public halyard::Object {
             return Failure;
         supervisor_.ready();
         const int code = loop_.exec();
+        endThreads(); // they have lines to tell, and bytes to count
         if (code == Success)
             journal_.stopped(metrics_.connections(), metrics_.sentBytes());
         return code;
@@ -141,6 +137,13 @@ class Server : public halyard::Object {
             threads_.push_back(std::move(thread));
         }
         return true;
+    }
+
+    void endThreads() {
+        for (const auto& each : threads_)
+            each->quit();
+        for (const auto& each : threads_)
+            each->wait();
     }
 
     void stop() {
