@@ -54,7 +54,7 @@ bool When::takesNext() noexcept {
     return seen_ >= first_ && seen_ <= last_ && (probability_ >= 1 || next(random_) < probability_);
 }
 
-Faults::Faults(Threads threads) : rules_(nullptr), outer_(nullptr), threads_(threads) {
+Faults::Faults(Threads threads) : threads_(threads) {
     linkSystemCalls();
     linkAllocation();
     const NoFaults own;

@@ -11,7 +11,8 @@
 namespace halyard::testing {
 
 /// What a fault can be put into: the functions of the C library that Halyard and libuv call, each under the name of its
-/// man page, and the program's operator new (but under clang's ThreadSanitizer, which lets no program have one).
+/// man page, and the program's operator new. (Not under clang's ThreadSanitizer and MemorySanitizer: these let no
+/// program have one.)
 enum class Call : unsigned char {
     Accept4,      ///< accept4(2), accept(2)
     Allocate,     ///< operator new in all its forms; malloc(3) is left alone
@@ -127,8 +128,8 @@ class Faults {
     struct Rules;
     friend struct Interposed;
 
-    Rules* rules_;
-    Faults* outer_;
+    Rules* rules_ = nullptr;
+    Faults* outer_ = nullptr;
     const Threads threads_;
     std::uint64_t calls_[callCount] = {};
     std::uint64_t injected_ = 0;
