@@ -9,9 +9,9 @@
 #include <halyard/net/tcp_socket.h>
 
 #include "far_ends.h"
-#include "scratch_directory.h"
 #include "tcp_pair.h"
 #include <logged.h>
+#include <scratch_directory.h>
 
 #include <doctest/doctest.h>
 #include <pump.h>

@@ -1,5 +1,4 @@
 #include "plain_local.h"
-#include "scratch_directory.h"
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/thread.h>
@@ -8,6 +7,7 @@
 
 #include <logged.h>
 #include <pump.h>
+#include <scratch_directory.h>
 
 #include <doctest/doctest.h>
 

@@ -6,6 +6,7 @@
 #include <halyard/net/tcp_socket.h>
 
 #include <logged.h>
+#include <scratch_directory.h>
 
 #include <memory>
 #include <thread>

@@ -1,11 +1,10 @@
 #pragma once
 
-#include "scratch_directory.h"
-
 #include <halyard/net/network_proxy.h>
 
 #include <plain_socket.h>
 #include <pump.h>
+#include <scratch_directory.h>
 
 #include <doctest/doctest.h>
 

@@ -5,7 +5,6 @@
 #include <array>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +13,7 @@
 
 #include <doctest/doctest.h>
 #include <from_address.h>
+#include <scratch_directory.h>
 
 using namespace halyard::test;
 
@@ -78,9 +78,8 @@ bool echoes(const PlainSocket& client, const std::string& words) {
 } // namespace
 
 TEST_CASE("several addresses at once, on several loops") {
-    auto scratch = std::string("/tmp/halyard-echo-XXXXXX");
-    REQUIRE(::mkdtemp(scratch.data()) != nullptr);
-    const std::string path = scratch + "/socket";
+    const ScratchDirectory scratch;
+    const std::string path = scratch.file("socket");
     auto server = Program::echo({"serve", "127.0.0.1:0", "unix:" + path, "127.0.0.2:0", "--threads", "3"});
     const std::uint16_t first = portIn(after(server, "listening on 127.0.0.1"));
     CHECK(server.readLine() == "listening on unix:" + path);
@@ -95,7 +94,6 @@ TEST_CASE("several addresses at once, on several loops") {
     CHECK(result.output.ends_with("stopped: 14 connections, 72 bytes\n"));
     CHECK(result.errors.empty());
     CHECK(::access(path.c_str(), F_OK) != 0);
-    CHECK(::rmdir(scratch.c_str()) == 0);
 }
 
 TEST_CASE("the last line is the last, whatever the other loops have to tell, and counts all") {
