@@ -4,9 +4,20 @@
 #include <new>
 #include <utility>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace halyard {
+
+namespace {
+
+bool isOfBothFamilies(int descriptor) noexcept {
+    int onlySix = 1;
+    socklen_t size = sizeof onlySix;
+    return ::getsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &onlySix, &size) == 0 && onlySix == 0;
+}
+
+} // namespace
 
 HostEngine::HostEngine(EngineClient& client) : NativeEngine(client) { makeLookup(); }
 
@@ -52,9 +63,9 @@ int HostEngine::race() {
 int HostEngine::prepareFor(const Endpoint& peer, int descriptor) const {
     if (this->descriptor() >= 0) {
         Endpoint from = local();
-        const bool isSix = peer.address.protocol() == HostAddress::Protocol::IPv6;
-        if (from.address.isUnspecified())
-            from.address = isSix ? HostAddress::AnyIPv6 : HostAddress::AnyIPv4;
+        const bool isFour = peer.address.protocol() == HostAddress::Protocol::IPv4;
+        if (isFour && from.address.isUnspecified() && isOfBothFamilies(this->descriptor()))
+            from.address = HostAddress::AnyIPv4;
         else if (from.address.protocol() != peer.address.protocol())
             return EAFNOSUPPORT;
         for (const int each : {this->descriptor(), descriptor})

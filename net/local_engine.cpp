@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <string>
 #include <thread>
 
@@ -75,7 +76,11 @@ int LocalEngine::tryToConnect() noexcept {
         return 0;
     if (errno != EAGAIN)
         return errno;
-    retry_.arm(Deadline::after(retryAfter));
+    try {
+        retry_.arm(Deadline::after(retryAfter));
+    } catch (const std::bad_alloc&) {
+        return ENOMEM;
+    }
     return EINPROGRESS;
 }
 

@@ -145,15 +145,23 @@ bool StreamSocket::setSocketDescriptor(int descriptor, SocketState state) {
         return refused(Failure::What::Descriptor, SocketError::UnsupportedSocketOperation, cause);
     }
     begin();
-    engine_->adopt(descriptor);
-    if (const int error = engine_->watch(descriptor, readiness::Readable); error != 0) {
+    const auto giveBack = [this] {
         engine_->release();
         engine_.reset();
-        return refused(Failure::What::Descriptor, socketErrorFromErrno(error), error);
+    };
+    engine_->adopt(descriptor);
+    try {
+        if (const int error = engine_->watch(descriptor, readiness::Readable); error != 0) {
+            giveBack();
+            return refused(Failure::What::Descriptor, socketErrorFromErrno(error), error);
+        }
+        adopted(reinterpret_cast<const sockaddr&>(name));
+        if (timeouts() != nullptr)
+            timeouts()->start(SocketTimeouts::Reading);
+    } catch (const std::bad_alloc&) {
+        giveBack(); // to the caller, who hears of it
+        throw;
     }
-    adopted(reinterpret_cast<const sockaddr&>(name));
-    if (timeouts() != nullptr)
-        timeouts()->start(SocketTimeouts::Reading);
     setState(SocketState::Connected);
     return true;
 }
@@ -167,6 +175,8 @@ void StreamSocket::beginAccepted(int descriptor) {
 }
 
 void StreamSocket::countBy(ConnectionPermit permit) {
+    if (engine_ == nullptr)
+        return; // it has ended already, or never begun: the place is somebody else's
     auto counted = std::make_unique<CountedEngine>(engineClient());
     counted->adopt(engine_->release());
     counted->count(std::move(permit));
@@ -180,6 +190,18 @@ void StreamSocket::countBy(ConnectionPermit permit) {
 
 void StreamSocket::engineReadyFor(std::uint32_t ready) {
     const Still still(*this);
+    try {
+        goThrough(ready, still);
+    } catch (...) {
+        // After an error it is watched no longer, and that has still to be told.
+        if (still && hasPeer() && (ready & readiness::Error) != 0)
+            observe();
+        throw;
+    }
+}
+
+/// What is due, and what is ready.
+void StreamSocket::goThrough(std::uint32_t ready, const Still& still) {
     if (hindered_.sendBlocked && (ready & (readiness::Writable | readiness::Error)) != 0)
         transmitQueued();
     if (unreported_ != 0) {
@@ -210,17 +232,25 @@ void StreamSocket::engineReadyFor(std::uint32_t ready) {
     } else if (state_ == SocketState::Connected) {
         if (hasBegunToEnd() && hindered_.cause == 0)
             leave(Ending::Gentle);
-        else if (hindered_.leaving || (!output_.empty() && !hindered_.sendBlocked && hindered_.cause == 0))
+        else if (hindered_.leaving)
             goOn();
-        else if (reads() && hindered_.cause == 0 && (ready & ~readiness::Writable) != 0)
-            receive();
-        else if (hindered_.cause != 0 || (ready & readiness::Error) != 0)
-            receiveRest();
-        else if ((ready & readiness::Urgent) != 0)
-            urgentSeen_ = true;
+        else
+            exchange(ready);
     }
     if (still && (ready & ~readiness::Writable) != 0)
         observe(); // after an error it is watched no longer, and there may be more to come
+}
+
+/// Both ways: who writes all the time shall hear its peer too.
+void StreamSocket::exchange(std::uint32_t ready) {
+    if (hindered_.cause == 0 && !hindered_.sendBlocked)
+        goOn();
+    if (reads() && hindered_.cause == 0 && (ready & ~readiness::Writable) != 0)
+        receive();
+    else if (hindered_.cause != 0 || (ready & readiness::Error) != 0)
+        receiveRest();
+    else if ((ready & readiness::Urgent) != 0)
+        urgentSeen_ = true;
 }
 
 // --- what to watch for ---

@@ -39,6 +39,7 @@ void StreamSocket::peerEnded(int cause) {
     }
     if (cause != 0) {
         discardOutput();
+        writeEnded_ = true; // nothing goes any more
         hindered_.sendBlocked = outputFull_ = tellFull_ = false;
     }
     const SocketState before = state_;
@@ -219,6 +220,8 @@ int StreamSocket::releaseDescriptor() {
 StreamSocket::~StreamSocket() {
     if (answering_ != nullptr)
         endAnswering();
+    if (isArriving_)
+        isOnItsThread("the end of a socket"); // where it joins the loop first
     if (engine_ == nullptr || state_ == SocketState::Bound)
         return;
     if (outputLost_) {

@@ -1,6 +1,7 @@
 // The reading half of StreamSocket.
 #include <halyard/net/stream_socket.h>
 
+#include "or_go_on.h"
 #include "pipe.h"
 #include "socket_engine.h"
 #include "socket_timeouts.h"
@@ -62,35 +63,29 @@ void StreamSocket::setBypass(std::shared_ptr<Pipe> pipe, StreamSocket* to) {
 /// The connection broke, or seems to have: what the kernel has of it comes first, and no more, for a peer may go on
 /// sending after a send of ours has failed.
 void StreamSocket::receiveRest() {
-    int cause = hindered_.cause != 0 ? hindered_.cause : engine_->takeError();
+    if (hindered_.cause == 0)
+        hindered_.cause = engine_->takeError(); // which the kernel tells once: it is kept until it has been told here
+    const Still still(*this);
     const std::size_t before = input_.size();
     const std::size_t rest = engine_->unreceived();
     std::ptrdiff_t received = 0;
-    do {
-        received = engine_->receive(input_.reserve());
-        input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
-    } while (received > 0 && input_.size() - before <= rest);
-    if (cause == 0 && received < 0 && received != -EAGAIN)
-        cause = static_cast<int>(-received);
-    if (input_.size() != before) {
-        ++receptions_;
-        const Still still(*this);
-        try {
-            if (!isInReadyRead())
-                tellReadyRead();
-        } catch (...) {
-            if (still && state_ == SocketState::Connected) {
-                hindered_.cause = cause; // the kernel tells it once
-                observe();
-                engine_->schedule();
-            }
-            throw;
-        }
-        if (!still || state_ != SocketState::Connected)
+    orGoOn(still, [&] {
+        do {
+            received = engine_->receive(input_.reserve());
+            input_.commit(static_cast<std::size_t>(std::max<std::ptrdiff_t>(received, 0)));
+        } while (received > 0 && input_.size() - before <= rest);
+        if (hindered_.cause == 0 && received < 0 && received != -EAGAIN)
+            hindered_.cause = static_cast<int>(-received);
+        if (input_.size() == before)
             return;
-    }
-    if (cause != 0 || (received == 0 && !hindered_.peerHasEnded))
-        peerEnded(cause);
+        ++receptions_;
+        if (!isInReadyRead())
+            tellReadyRead();
+    });
+    if (!still || state_ != SocketState::Connected)
+        return;
+    if (hindered_.cause != 0 || (received == 0 && !hindered_.peerHasEnded))
+        peerEnded(hindered_.cause);
     else
         urgentSeen_ = true; // nothing broke after all, and it would be told again and again
 }

@@ -53,7 +53,9 @@ bool StreamSocket::wait(std::optional<Time> until, Verdict verdict) {
         const bool isOver = overtime.isOver(end);
         const bool isDue = !isOver && hasDueWork();
         int error = 0;
-        const std::uint32_t ready = isOver || isDue ? readiness::None : engine_->wait(interest(), end, &error);
+        // Who always has something due hears its peer too.
+        const std::uint32_t ready =
+            isOver ? readiness::None : engine_->wait(interest(), isDue ? std::optional(Time{}) : end, &error);
         if (error != 0) {
             fail(Failure::What::Broken, socketErrorFromErrno(error), error);
             return false;

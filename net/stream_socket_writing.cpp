@@ -41,11 +41,8 @@ bool StreamSocket::mayTransmit() const noexcept {
 std::ptrdiff_t StreamSocket::writeAnywhere(std::string_view data) {
     if (!mayWrite("write() to a socket"))
         return -1;
-    if (output_.empty() && !data.empty() && mayTransmit()) {
-        if (!engine_->inDispatch())
-            return writeThrough(data);
-        engine_->scheduleSlotReturned();
-    }
+    if (!data.empty() && goesAtOnce())
+        return writeThrough(data);
     output_.append(data);
     outputGrew();
     return static_cast<std::ptrdiff_t>(data.size());
@@ -64,21 +61,36 @@ std::ptrdiff_t StreamSocket::writeThrough(std::string_view data) {
     } else {
         const auto taken = static_cast<std::size_t>(std::max<std::ptrdiff_t>(sent, 0));
         willReport(taken);
-        output_.append(data.substr(taken));
+        orLoseOutput([&] { output_.append(data.substr(taken)); }, taken != 0);
         setSendBlocked(true);
         outputGrew();
     }
     return size;
 }
 
+/// Where there is no memory for what has to follow bytes that went, nothing may follow them: the connection is over.
+template <class Queueing>
+void StreamSocket::orLoseOutput(Queueing queueing, bool isInMidst) {
+    try {
+        queueing();
+    } catch (const std::bad_alloc&) {
+        if (isInMidst) {
+            hindered_.cause = ENOMEM;
+            outputLost_ = true;
+            engine_->schedule();
+        }
+        throw;
+    }
+}
+
 std::ptrdiff_t StreamSocket::writeMoved(std::string& owned) {
     if (!mayWrite("write() to a socket"))
         return -1;
     const auto size = static_cast<std::ptrdiff_t>(owned.size());
-    const bool wasEmpty = output_.empty();
+    const bool atOnce = goesAtOnce();
     output_.adopt(std::move(owned));
-    if (wasEmpty)
-        transmitSoon();
+    if (atOnce)
+        transmitNow();
     outputGrew();
     return size;
 }
@@ -87,11 +99,11 @@ std::ptrdiff_t StreamSocket::writeFrom(StreamSocket& source) {
     if (!mayWrite("writeFrom() of a socket"))
         return -1;
     const std::size_t size = source.input_.size();
-    const bool wasEmpty = output_.empty();
+    const bool atOnce = size != 0 && goesAtOnce();
     output_.append(std::move(source.input_));
     source.taken();
-    if (wasEmpty && size != 0)
-        transmitSoon();
+    if (atOnce)
+        transmitNow();
     outputGrew();
     return static_cast<std::ptrdiff_t>(size);
 }
@@ -117,27 +129,25 @@ bool StreamSocket::sendFile(int file, std::int64_t offset, std::size_t length) {
     if (own < 0)
         return refused(SocketError::SocketResource, errno);
     UnclaimedDescriptor unclaimed(own);
-    const bool wasEmpty = output_.empty();
+    const bool atOnce = goesAtOnce();
     output_.appendFile(own, offset, length);
     unclaimed.claimed();
-    if (wasEmpty)
-        transmitSoon();
+    if (atOnce)
+        transmitNow();
     return true;
 }
 
 bool StreamSocket::takesBypassed() const noexcept {
     return state_ == SocketState::Connected && mayTransmit() && !hindered_.writeEnds && engine_->splices() &&
-           executor() == Executor::current();
+           executor() == Executor::current() && !isArriving_;
 }
 
 /// At once, in slots too: who fills the pipe wants to know whether it is empty again.
 void StreamSocket::writeFrom(const std::shared_ptr<Pipe>& pipe, std::size_t bytes) {
     const bool wasEmpty = output_.empty();
-    output_.appendPipe(pipe, bytes);
-    if (wasEmpty) {
-        transmitQueued();
-        engine_->schedule();
-    }
+    orLoseOutput([&] { output_.appendPipe(pipe, bytes); }, true);
+    if (wasEmpty)
+        transmitNow();
 }
 
 void StreamSocket::shutdownWrite() {
@@ -159,14 +169,18 @@ void StreamSocket::endWriting() noexcept {
         engine_->schedule(); // that was the connection
 }
 
-/// What has just been queued, with nothing before it, goes out: at once, or when the slot returns.
-void StreamSocket::transmitSoon() {
-    if (!mayTransmit())
-        return;
-    if (engine_->inDispatch()) {
-        engine_->scheduleSlotReturned();
-        return;
-    }
+/// Whether what is about to be queued, with nothing before it, is to be sent by whoever queues it: else it goes out
+/// when the slot returns. Asked before, because that may throw.
+bool StreamSocket::goesAtOnce() {
+    if (!output_.empty() || !mayTransmit())
+        return false;
+    if (!engine_->inDispatch())
+        return true;
+    engine_->scheduleSlotReturned();
+    return false;
+}
+
+void StreamSocket::transmitNow() noexcept {
     transmitQueued();
     engine_->schedule(); // bytesWritten, or the end of the connection
 }
@@ -193,11 +207,14 @@ void StreamSocket::transmitted(std::size_t sent, int error) noexcept {
         endWriting();
 }
 
-void StreamSocket::setSendBlocked(bool blocked) noexcept {
+void StreamSocket::setSendBlocked(bool blocked) noexcept try {
     hindered_.sendBlocked = blocked;
     if (blocked && timeouts() != nullptr)
         timeouts()->start(SocketTimeouts::Writing);
     observe();
+} catch (const std::bad_alloc&) { // nothing would go on, or end it
+    hindered_.cause = ENOMEM;
+    engine_->schedule();
 }
 
 void StreamSocket::sendAfterSlot() noexcept {
@@ -226,7 +243,7 @@ void StreamSocket::reportWritten() {
 }
 
 bool StreamSocket::flush() {
-    if (engine_ == nullptr || !mayTransmit())
+    if (!isOnItsThread("flush() of a socket") || engine_ == nullptr || !mayTransmit())
         return false;
     transmitQueued();
     if (hindered_.cause != 0 || (hindered_.leaving && output_.empty()))

@@ -15,6 +15,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -609,4 +610,62 @@ TEST_CASE(
                                               "readChannelFinished disconnected"
                                             : "readChannelFinished Closing Unconnected disconnected"));
     }
+}
+
+TEST_CASE("an exception out of a slot does not keep back a reset that came in the same turn") {
+    for (const char which : {'r', 'w'}) {
+        CAPTURE(which);
+        Accepted connection;
+        TcpSocket& socket = *connection.socket;
+        const SocketTrace trace(socket);
+        const auto fail = [] { throw std::runtime_error("out of a slot"); };
+        if (which == 'r')
+            socket.readyRead.connect(fail);
+        else
+            socket.bytesWritten.connect([&](std::int64_t) { fail(); });
+        const auto run = [&] {
+            if (which == 'w')
+                socket.write("x");
+            else
+                connection.peer.send("unread");
+            connection.peer.reset();
+            pumpUntil([&] { return socket.state() == SocketState::Unconnected; });
+        };
+        CHECK_THROWS_AS(run(), std::runtime_error);
+        CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+        CHECK(trace.text().ends_with(
+            "error(RemoteHostClosed while Connected) Closing Unconnected readChannelFinished disconnected"));
+    }
+}
+
+TEST_CASE("a half-open socket whose peer resets it ends, also where a slot throws") {
+    Accepted connection;
+    TcpSocket& socket = *connection.socket;
+    socket.setAllowHalfOpen(true);
+    connection.peer.shutdownWrite();
+    bool finished = false;
+    socket.readChannelFinished.connect([&] { finished = true; });
+    REQUIRE(pumpUntil([&] { return finished; }));
+    socket.errorOccurred.connect([](SocketError) { throw std::runtime_error("out of a slot"); });
+    const auto run = [&] {
+        connection.peer.reset();
+        pumpUntil([&] { return socket.state() == SocketState::Unconnected; });
+    };
+    CHECK_THROWS_AS(run(), std::runtime_error);
+    CHECK(pumpUntil([&] { return socket.state() == SocketState::Unconnected; }));
+}
+
+TEST_CASE("half close before the connection stands reaches the peer, also where a slot of connected throws") {
+    const PlainSocket listener = PlainSocket::listening();
+    TcpSocket socket;
+    socket.connected.connect([] { throw std::runtime_error("out of a slot"); });
+    socket.connectToHost(HostAddress::LocalHost, listener.port());
+    socket.shutdownWrite();
+    CHECK_THROWS_AS(pumpUntil([&] { return false; }), std::runtime_error);
+    const PlainSocket peer = listener.accept();
+    bool ended = false;
+    CHECK(pumpUntilElsewhere([&] {
+        peer.receiveNow(&ended);
+        return ended;
+    }));
 }

@@ -5,6 +5,7 @@
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
 
+#include <accepted.h>
 #include <doctest/doctest.h>
 #include <logged.h>
 #include <pump.h>
@@ -359,4 +360,45 @@ TEST_CASE("limits that a foreign thread sets are refused with a logged sentence"
         CHECK(log.linesWith("setWriteBufferLimit() of a socket: the object lives on another thread") == 1);
     }).join();
     CHECK(socket.readBufferSize() == 0);
+}
+
+TEST_CASE("a socket that is written to, flushed or deleted on its new thread before it has arrived is at home there") {
+    for (const char does : {'w', 'f', 'd'}) {
+        CAPTURE(does);
+        Accepted connection;
+        TcpSocket* const socket = connection.socket.release();
+        const std::string much(2'000'000, 'x');
+        std::atomic<bool> isWrong = false;
+        std::atomic<std::int64_t> written = 0;
+        Thread thread;
+        thread.start();
+        socket->bytesWritten.connect(socket, [&](std::int64_t bytes) {
+            isWrong = isWrong || Thread::current() != &thread;
+            written += bytes;
+        });
+        std::promise<void> moved;
+        thread.eventLoop()->post([&] {
+            moved.get_future().wait();
+            socket->write(much);
+            if (does == 'f')
+                socket->flush();
+            if (does == 'd')
+                delete socket;
+        });
+        std::string got;
+        EventLoop::current()->post([&] { // in a slot here, as well as there
+            REQUIRE(socket->moveToThread(&thread));
+            moved.set_value();
+            got = connection.peer.receive(much.size());
+        });
+        CHECK(pumpUntil([&] { return !got.empty(); }));
+        CHECK(got == much);
+        if (does != 'd') {
+            CHECK(pumpUntilElsewhere([&] { return written == static_cast<std::int64_t>(much.size()); }));
+            thread.eventLoop()->post([&] { delete socket; });
+        }
+        thread.eventLoop()->post([&] { thread.quit(); });
+        thread.wait();
+        CHECK_FALSE(isWrong);
+    }
 }

@@ -470,3 +470,27 @@ TEST_CASE("watermarks may be set anew when a connection has failed over a full b
     CHECK(drained == 0);
     CHECK(socket.bytesToWrite() == 0);
 }
+
+TEST_CASE("who is bound to one family connects by a name to addresses of that one only") {
+    Names names({{"both", {six, four}}});
+    const std::uint16_t port = portFreeAt({four, six});
+    const PlainSocket listener = listeningAt(six, port);
+    for (const bool isFour : {true, false}) {
+        TcpSocket socket;
+        REQUIRE(socket.bind(isFour ? HostAddress(HostAddress::AnyIPv4) : HostAddress(HostAddress::Any)));
+        socket.connectToHost("both", port);
+        if (isFour) {
+            CHECK(pumpUntil([&] { return socket.error() == SocketError::ConnectionRefused; }));
+        } else {
+            CHECK(pumpTo(socket, SocketState::Connected));
+        }
+    }
+    const PlainSocket other = listeningAt(four, port);
+    for (const auto which : {HostAddress::AnyIPv4, HostAddress::Any}) {
+        TcpSocket socket;
+        REQUIRE(socket.bind(which));
+        socket.connectToHost("both", port);
+        CHECK(pumpTo(socket, SocketState::Connected));
+        CHECK(socket.peerAddress() == (which == HostAddress::Any ? six : four));
+    }
+}

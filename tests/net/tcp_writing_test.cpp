@@ -1,6 +1,7 @@
 #include "both_ways.h"
 #include "socket_trace.h"
 #include "tcp_pair.h"
+#include <accepted.h>
 #include <plain_socket.h>
 
 #include <halyard/core/clock.h>
@@ -13,9 +14,12 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -433,4 +437,30 @@ TEST_CASE("a slot of readyRead that connects its socket anew writes to the new c
     TcpSocket* const client = server.nextPendingConnection();
     REQUIRE(pumpUntil([&] { return client->bytesAvailable() == 14; }));
     CHECK(client->readAll() == "to the new one");
+}
+
+TEST_CASE("who writes all the time hears its peer too, from the loop and in a wait") {
+    for (const bool inWait : {false, true}) {
+        CAPTURE(inWait);
+        const std::string chunk(1000, 'x');
+        Accepted connection;
+        TcpSocket& socket = *connection.socket;
+        socket.bytesWritten.connect([&](std::int64_t) { socket.write(chunk); });
+        std::atomic<bool> isOver = false;
+        std::thread peer([&] { // takes everything, and says something soon
+            connection.peer.receive(100'000);
+            connection.peer.send("stop");
+            while (!isOver && !connection.peer.receive(10'000).empty()) {
+            }
+        });
+        socket.write(chunk);
+        if (inWait)
+            CHECK(socket.waitForReadyRead(static_cast<int>(patience().count())));
+        else
+            CHECK(pumpUntil([&] { return socket.bytesAvailable() == 4; }));
+        CHECK(socket.readAll() == "stop");
+        isOver = true;
+        socket.abort();
+        peer.join();
+    }
 }

@@ -284,6 +284,8 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
 
     void engineReady(std::uint32_t ready) final;
     void engineReadyFor(std::uint32_t ready);
+    void goThrough(std::uint32_t ready, const Still& still);
+    void exchange(std::uint32_t ready);
     void engineSlotReturned() noexcept final;
 
     /// What a message may meet on its way; nearly always nothing, which one look tells.
@@ -377,7 +379,7 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     /// Whether a write is taken; else it is refused. Nearly always the first look is enough.
     bool mayWrite(std::string_view call) {
         return (state_ == SocketState::Connected && !hindered_.writeEnds && output_.memory() < outputLimit() &&
-                executor() == Executor::current()) ||
+                executor() == Executor::current() && !isArriving_) ||
                mayWriteAfterAll(call);
     }
     bool mayWriteAfterAll(std::string_view call);
@@ -397,7 +399,10 @@ class HALYARD_API StreamSocket : public Object, private EngineClient {
     void sendAnswer() noexcept;
     void sendAfterSlot() noexcept;
     void tellOfTransmission() noexcept;
-    void transmitSoon();
+    bool goesAtOnce();
+    void transmitNow() noexcept;
+    template <class Queueing>
+    void orLoseOutput(Queueing queueing, bool isInMidst);
     void setSendBlocked(bool blocked) noexcept;
     void endWriting() noexcept;
     void outputGrew() {
