@@ -1,5 +1,7 @@
 #include "close_now.h"
 
+#include "emissions.h"
+
 #include <halyard/net/stream_socket.h>
 #include <halyard/signals/pointer.h>
 
@@ -7,11 +9,13 @@ namespace halyard {
 
 void closeNow(StreamSocket& connection) {
     const Pointer<StreamSocket> socket(&connection);
-    socket->flush(); // what a slot has just written
+    Emissions emissions;
+    emissions.make([&] { socket->flush(); }); // what a slot has just written
     if (socket)
-        socket->close();
+        emissions.make([&] { socket->close(); });
     if (socket && socket->state() != SocketState::Unconnected)
-        socket->abort(); // the peer does not take the rest
+        emissions.make([&] { socket->abort(); }); // the peer does not take the rest
+    emissions.end();
 }
 
 } // namespace halyard

@@ -24,6 +24,8 @@ class Emissions {
         }
     }
 
+    bool haveThrown() const noexcept { return thrown_ != nullptr; }
+
     void end() {
         if (thrown_ != nullptr)
             std::rethrow_exception(std::exchange(thrown_, nullptr));

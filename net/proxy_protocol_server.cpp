@@ -1,6 +1,8 @@
 #include <halyard/net/proxy_protocol_server.h>
 
 #include "admit.h"
+#include "emissions.h"
+#include "unclaimed_descriptor.h"
 
 #include <halyard/core/fd_notifier.h>
 #include <halyard/core/timer.h>
@@ -25,13 +27,13 @@ class ProxyProtocolServer::Arrival final : public Object {
           peer_(peer),
           permit_(std::move(permit)),
           descriptor_(descriptor),
-          arrivals_(new FdNotifier(descriptor, FdNotifier::Read, this)) {
-        ++server_.awaited_;
+          arrivals_(new FdNotifier(descriptor, FdNotifier::Read, this)),
+          deadline_(new Timer(this)) {
         arrivals_->activated.connect(this, &Arrival::receive);
-        auto* const deadline = new Timer(this);
-        deadline->setSingleShot(true);
-        deadline->timeout.connect(this, [this] { refuse("it sent no PROXY protocol header in time"); });
-        deadline->start(server.headerTimeout_);
+        deadline_->setSingleShot(true);
+        deadline_->timeout.connect(this, [this] { refuse("it sent no PROXY protocol header in time"); });
+        deadline_->start(server.headerTimeout_);
+        ++server_.awaited_; // last, for what comes before may throw
     }
 
     ~Arrival() override {
@@ -73,10 +75,16 @@ class ProxyProtocolServer::Arrival final : public Object {
             server->refused(source);
             return;
         }
+        const std::uint32_t queued = server->queuedConnections();
+        Emissions emissions;
         server->givePermit(std::move(permit_));
-        server->addConnection(descriptor, source.address.isNull() ? peer_ : source);
-        if (server) // a slot may have deleted it, and this with it
-            server->newConnection();
+        emissions.make([&] { server->addConnection(descriptor, source.address.isNull() ? peer_ : source); });
+        if (server) {             // a slot may have deleted it, and this with it
+            server->takePermit(); // where there was no memory for who should have it
+            if (!emissions.haveThrown() || server->queuedConnections() != queued)
+                emissions.make([&] { server->newConnection(); });
+        }
+        emissions.end();
     }
 
     void refuse(const std::string& why) {
@@ -87,6 +95,7 @@ class ProxyProtocolServer::Arrival final : public Object {
 
     int leave() {
         delete std::exchange(arrivals_, nullptr);
+        delete std::exchange(deadline_, nullptr); // deleteLater() waits where a slot runs the loop
         deleteLater();
         return std::exchange(descriptor_, -1);
     }
@@ -96,6 +105,7 @@ class ProxyProtocolServer::Arrival final : public Object {
     ConnectionPermit permit_;
     int descriptor_; ///< −1 once it is somebody else's, or closed
     FdNotifier* arrivals_;
+    Timer* deadline_;
     ProxyHeaderParser parser_;
 };
 
@@ -126,7 +136,9 @@ void ProxyProtocolServer::incomingConnection(int socketDescriptor) {
         tellOfRefusal(peer, "too many others owe their PROXY protocol header");
         return;
     }
+    UnclaimedDescriptor unclaimed(socketDescriptor);
     auto* const arrival = new Arrival(*this, socketDescriptor, peer, takePermit());
+    unclaimed.claimed();
     if (arrival->isWatched()) {
         headerAwaited(arrival);
     } else { // the log says why

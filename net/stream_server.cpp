@@ -2,6 +2,7 @@
 
 #include "accept_error.h"
 #include "admit.h"
+#include "emissions.h"
 #include "engine_failure.h"
 #include "native_engine.h"
 
@@ -124,8 +125,9 @@ void StreamServer::endListening() {
 
 void StreamServer::shut() {
     endListening();
-    // One at a time: their ends may run slots that look here.
-    while (!pending_.empty()) {
+    const Pointer<StreamServer> self(this);
+    // One at a time: their ends may run slots that look here, or delete the server.
+    while (self && !pending_.empty()) {
         StreamSocket* const socket = pending_.front().get();
         pending_.pop_front();
         delete socket;
@@ -185,6 +187,10 @@ void StreamServer::acceptSome() {
     try {
         acceptSome(self);
     } catch (...) {
+        if (self) {
+            incoming_ = -1;
+            permit_.giveBack();
+        }
         if (self && isListening())
             engine_->schedule();
         throw;
@@ -215,13 +221,17 @@ void StreamServer::acceptSome(const Pointer<StreamServer>& self) {
         }
         ++arrivals_;
         incoming_ = accepted;
-        incomingConnection(accepted);
-        if (!self)
-            return;
-        incoming_ = -1;
-        if (limits_ != nullptr)
-            permit_.giveBack(); // unless somebody has taken it
-        newConnection();
+        const std::uint32_t queued = queued_;
+        Emissions emissions;
+        emissions.make([&] { incomingConnection(accepted); });
+        if (self) {
+            incoming_ = -1;
+            if (limits_ != nullptr)
+                permit_.giveBack();                           // unless somebody has taken it
+            if (!emissions.haveThrown() || queued_ != queued) // else there is nobody to take
+                emissions.make([this] { newConnection(); });
+        }
+        emissions.end();
         // cppcheck-suppress identicalConditionAfterEarlyExit ; a slot of newConnection may have deleted it
         if (!self || !isListening() || listening != listening_)
             return;
@@ -271,7 +281,9 @@ bool StreamServer::acceptFailed(int cause) {
         endListening();
     if (!isFirst)
         return false;
-    logMessage(LogLevel::Warning, "halyard.net", errorText_);
+    // At its limit of descriptors a process has an episode each time that somebody goes and another one comes.
+    if (const auto heldBack = episodes_.pass())
+        logMessage(LogLevel::Warning, "halyard.net", errorText_ + LogThrottle::text(*heldBack));
     acceptError(error_);
     return false;
 }
@@ -331,7 +343,6 @@ bool StreamServer::isLimited() const {
 
 /// Whether there may be one connection more, which has its place then.
 bool StreamServer::permits() {
-    permit_.giveBack(); // an exception may have left it here
     permit_ = limits_->permitFor(*this);
     isLimited_ = !permit_;
     return !isLimited_;
@@ -356,8 +367,7 @@ void StreamServer::queue(StreamSocket* socket) {
         socket->countBy(std::move(permit_));
     socket->suspendReading();
     pending_.emplace_back(socket);
-    watchPending();
-    pendingConnectionAvailable();
+    tellQueued();
 }
 
 void StreamServer::queueAccepted(std::unique_ptr<StreamSocket> socket) {
@@ -365,8 +375,15 @@ void StreamServer::queueAccepted(std::unique_ptr<StreamSocket> socket) {
         socket->countBy(std::move(permit_));
     pending_.emplace_back(socket.get()); // which may throw: then the connection ends here
     socket.release()->suspendReading();
-    watchPending();
-    pendingConnectionAvailable();
+    tellQueued();
+}
+
+void StreamServer::tellQueued() {
+    ++queued_;
+    Emissions emissions;
+    emissions.make([this] { watchPending(); });
+    emissions.make([this] { pendingConnectionAvailable(); });
+    emissions.end();
 }
 
 /// Where no more may wait, the end of one of them makes room too.

@@ -85,22 +85,30 @@ void WorkerPool::Place::leave() noexcept {
         worker->thread.quit();
 }
 
-WorkerPool::Arrival::~Arrival() {
+WorkerPool::Unserved::~Unserved() {
     if (descriptor_ >= 0)
         ::close(descriptor_);
+}
+
+bool WorkerPool::Unserved::moveInto(StreamSocket& socket) {
+    if (!socket.setSocketDescriptor(descriptor_))
+        return false;
+    descriptor_ = -1;
+    if (permit_)
+        socket.countBy(std::move(permit_));
+    return true;
+}
+
+WorkerPool::Arrival::~Arrival() {
     if (worker_ != nullptr)
         --worker_->load;
 }
 
 bool WorkerPool::Arrival::adopt(StreamSocket& socket) {
-    if (!socket.setSocketDescriptor(descriptor_)) {
-        delete &socket;
-        return false;
-    }
-    descriptor_ = -1;
-    if (permit_)
-        socket.countBy(std::move(permit_));
-    return true;
+    if (connection_.moveInto(socket))
+        return true;
+    delete &socket;
+    return false;
 }
 
 WorkerPool::WorkerPool(int threads, Object* parent) : Object(parent) {

@@ -94,7 +94,9 @@ class SharedBlocks {
         SparePile* empty = nullptr;
     };
     static Shared& shared() {
-        static auto* all = new Shared; // outlives every static object that may still disconnect
+        // It outlives every static object that may still disconnect, and needs no memory that there may not be.
+        alignas(Shared) static std::byte place[sizeof(Shared)];
+        static auto* const all = new (place) Shared;
         return *all;
     }
 

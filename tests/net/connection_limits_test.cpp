@@ -377,6 +377,31 @@ TEST_CASE("a class of one's own counts what it queues, what it hands to a pool w
     }
 }
 
+TEST_CASE("a client that resets before a class of one's own makes its socket is queued, and counts no more") {
+    class Own : public TcpServer {
+        void incomingConnection(int descriptor) override {
+            auto* const socket = new TcpSocket(this);
+            if (!socket->setSocketDescriptor(descriptor))
+                ::close(descriptor);
+            addPendingConnection(socket);
+        }
+    };
+    Own server;
+    const auto limits = std::make_shared<ConnectionLimits>(1);
+    server.setLimits(limits);
+    int came = 0;
+    server.newConnection.connect([&came] { ++came; });
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    PlainSocket::connectedTo(server.serverPort()).reset();
+    REQUIRE(pumpUntil([&came] { return came == 1; }));
+    CHECK(limits->connections() == 0);
+    REQUIRE(server.hasPendingConnections());
+    CHECK(server.nextPendingConnection()->state() == SocketState::Unconnected);
+    const PlainSocket next = PlainSocket::connectedTo(server.serverPort());
+    CHECK(pumpUntil([&came] { return came == 2; }));
+    CHECK(limits->connections() == 1);
+}
+
 TEST_CASE("behind a balancer the peer is who the header names, and who owes it counts already") {
     Logged logged;
     ProxyProtocolServer server;

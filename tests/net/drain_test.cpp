@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -203,4 +204,51 @@ TEST_CASE(
         served.send("and I");
         CHECK(pumpPeer(served, 5) == "and I");
     }
+}
+
+TEST_CASE("what slots throw keeps a drain neither from closing the servers nor from its end") {
+    for (const char where : {'n', 's', 'd'}) {
+        CAPTURE(where);
+        Service its;
+        TcpServer other;
+        REQUIRE(other.listen(HostAddress::LocalHost));
+        its.drain.add(other);
+        std::vector<PlainSocket> served;
+        for (int i = 0; i != 3; ++i)
+            served.push_back(its.connect());
+        const auto fail = [] { throw std::runtime_error("out of a slot"); };
+        if (where == 'n')
+            its.server.newConnection.connect(fail);
+        else if (where == 's')
+            its.drain.started.connect(fail);
+        else
+            for (const Pointer<TcpSocket>& each : its.sockets)
+                each->stateChanged.connect([fail](SocketState) { fail(); });
+        const auto waiting = clients(its.server, where == 'n' ? 1 : 0);
+        CHECK_THROWS_AS(its.drain.start(0ms), std::runtime_error);
+        CHECK_FALSE(its.server.isListening());
+        CHECK_FALSE(other.isListening());
+        CHECK(its.drain.connections() == 0);
+        CHECK(its.finished.wait(patience()));
+        for (const Pointer<TcpSocket>& each : its.sockets)
+            CHECK((!each || each->state() == SocketState::Unconnected));
+    }
+}
+
+TEST_CASE("a connection that is never made is not waited for") {
+    TcpServer nobody;
+    REQUIRE(nobody.listen(HostAddress::LocalHost));
+    const std::uint16_t port = nobody.serverPort();
+    nobody.close();
+    TcpSocket fails;
+    TcpSocket idle;
+    Drain drain;
+    SignalSpy<> finished(drain.finished);
+    drain.add(idle);
+    drain.add(fails);
+    fails.connectToHost(HostAddress::LocalHost, port);
+    drain.start();
+    CHECK(drain.connections() == 1);
+    CHECK(finished.wait(patience()));
+    CHECK(fails.error() == SocketError::ConnectionRefused);
 }

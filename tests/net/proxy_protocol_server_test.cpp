@@ -173,3 +173,22 @@ TEST_CASE("the server may be deleted in any of its slots, and while headers are 
         pumpIdle();
     }
 }
+
+TEST_CASE("who has sent its header in time is not turned away later, however long a slot takes") {
+    Fixture its;
+    its.server.setHeaderTimeout(20ms);
+    bool isOver = false;
+    its.server.newConnection.connect([&] {
+        if (!its.server.hasPendingConnections() || isOver)
+            return;
+        isOver = true;
+        const auto end = std::chrono::steady_clock::now() + 60ms;
+        pumpUntil([&] { return std::chrono::steady_clock::now() > end; }, 60ms);
+    });
+    const auto balancer = its.connect();
+    balancer.send(header);
+    const auto client = its.next();
+    CHECK(isOver);
+    CHECK(its.refused.empty());
+    CHECK(client->state() == SocketState::Connected);
+}

@@ -588,3 +588,39 @@ TEST_CASE("a nested loop in a slot of newConnection accepts further clients") {
     CHECK(pumpUntil([&] { return announced == 3 && depth == 0; }));
     CHECK(deepest == 3);
 }
+
+TEST_CASE("an exception in a slot of pendingConnectionAvailable does not keep newConnection from coming") {
+    TcpServer server;
+    server.setMaxPendingConnections(1);
+    int taken = 0;
+    server.pendingConnectionAvailable.connect([] { throw std::runtime_error("out of a slot"); });
+    server.newConnection.connect([&] {
+        while (TcpSocket* const socket = server.nextPendingConnection()) {
+            ++taken;
+            delete socket;
+        }
+    });
+    REQUIRE(server.listen(HostAddress::LocalHost));
+    const auto both = clients(server, 2);
+    CHECK_THROWS_AS(pumpUntil([&] { return taken == 2; }), std::runtime_error);
+    CHECK_THROWS_AS(pumpUntil([&] { return taken == 3; }), std::runtime_error);
+    CHECK(taken == 2);
+    CHECK(server.acceptState() == AcceptState::Running);
+}
+
+TEST_CASE("a server may be deleted by the end of a connection that nobody has taken") {
+    for (const bool release : {false, true}) {
+        auto server = std::make_unique<TcpServer>();
+        REQUIRE(server->listen(HostAddress::LocalHost));
+        const auto three = clients(*server, 3);
+        server->pendingConnectionAvailable.connect(
+            [&] { server->findChildren<TcpSocket>().back()->destroyed.connect([&](Object*) { server.reset(); }); });
+        REQUIRE(pumpUntil([&] { return server->findChildren<TcpSocket>().size() == 3; }));
+        TcpServer* const its = server.get();
+        if (release)
+            ::close(its->releaseDescriptor());
+        else
+            its->close();
+        CHECK(server == nullptr);
+    }
+}

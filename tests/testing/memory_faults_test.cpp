@@ -10,15 +10,20 @@
 
 #include <halyard/net/connection_limits.h>
 #include <halyard/net/host_lookup.h>
+#include <halyard/net/pooled_server.h>
+#include <halyard/net/proxy_protocol_server.h>
 #include <halyard/net/tcp_server.h>
+#include <halyard/net/worker_pool.h>
 
 #include <doctest/doctest.h>
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <new>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -142,6 +147,78 @@ TEST_CASE("a write that finds no memory writes nothing, and the next one goes ou
     }
 }
 
+TEST_CASE("a write outside of slots that finds no memory for what the kernel leaves is the end of the connection") {
+    int broken = 0;
+    for (std::uint64_t n = 1; n != 12; ++n) {
+        CAPTURE(n);
+        const int ending = inChild([n] {
+            TcpPair pair;
+            pair.near->setWriteTimeout(std::chrono::seconds(100));
+            std::string got;
+            pair.far->readyRead.connect([&] { got += pair.far->readAll(); });
+            const std::string much = pattern(9'000'000);
+            std::string expected;
+            expected.reserve(10'000'000);
+            const auto write = [&](const std::string& text) {
+                try {
+                    pair.near->write(text);
+                    expected += text;
+                } catch (const std::bad_alloc&) {
+                }
+            };
+            {
+                Faults faults;
+                faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+                write(much);
+            }
+            write(" last");
+            const auto isOver = [&] { return pair.far->state() == SocketState::Unconnected; };
+            if (!pumpUntil([&] { return isOver() || got == expected; }))
+                return Wrongly;
+            if (isOver())
+                return pair.near->error() == SocketError::SocketResource && pair.near->hasLostOutput() &&
+                               much.starts_with(got)
+                           ? ByException
+                           : Wrongly;
+            return got == expected ? Well : Wrongly;
+        });
+        CAPTURE(ending);
+        CHECK((ending == Well || ending == ByException));
+        broken += ending == ByException ? 1 : 0;
+    }
+    CHECK(broken != 0);
+}
+
+TEST_CASE("a descriptor for whose socket there is no memory stays the caller's") {
+    CHECK(inChild([] {
+              const PlainSocket listener = PlainSocket::listening();
+              for (std::uint64_t n = 1; n != 12; ++n) {
+                  const PlainSocket client = PlainSocket::connectedTo(listener.port());
+                  PlainSocket accepted = listener.accept();
+                  TcpSocket socket;
+                  socket.setReadTimeout(std::chrono::seconds(100));
+                  bool adopted = false;
+                  {
+                      Faults faults;
+                      faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+                      try {
+                          adopted = socket.setSocketDescriptor(accepted.descriptor());
+                      } catch (const std::bad_alloc&) {
+                      }
+                  }
+                  if (adopted) {
+                      accepted.release();
+                      continue;
+                  }
+                  if (socket.state() != SocketState::Unconnected || socket.socketDescriptor() != -1 ||
+                      !socket.setSocketDescriptor(accepted.descriptor()))
+                      return Wrongly;
+                  accepted.release();
+              }
+              return Well;
+          }) == Well);
+}
+
 TEST_CASE("files that find no memory are not queued, and those before and after them go out in their order") {
     const std::string content = pattern(1000);
     const PlainSocket file(::memfd_create("content", MFD_CLOEXEC)); // any descriptor closes itself in one
@@ -228,6 +305,52 @@ TEST_CASE("a client for whose count there is no memory is closed, and the next o
                          ? Well
                          : Wrongly;
           }) == Well);
+}
+
+TEST_CASE("a client for whose way to a worker, or whose header, there is no memory is closed, and its place is free") {
+    for (const bool pooled : {true, false}) {
+        CAPTURE(pooled);
+        CHECK(inChild([pooled] {
+                  std::unique_ptr<WorkerPool> pool;
+                  std::unique_ptr<TcpServer> server;
+                  if (pooled) {
+                      pool = std::make_unique<WorkerPool>(1);
+                      server = std::make_unique<PooledServer>(
+                          *pool, [](TcpSocket* client) { client->disconnected.connect(client, &Object::deleteLater); });
+                  } else {
+                      auto balanced = std::make_unique<ProxyProtocolServer>();
+                      balanced->trust(HostAddress::LocalHost, 32);
+                      balanced->setMaxAwaitedHeaders(1);
+                      server = std::move(balanced);
+                  }
+                  const auto limits = std::make_shared<ConnectionLimits>(1, 1);
+                  server->setLimits(limits);
+                  if (!server->listen(HostAddress::LocalHost))
+                      return Wrongly;
+                  pumpIdle();
+                  const std::ptrdiff_t before = descriptors();
+                  for (std::uint64_t n = 1; n != 40; ++n) {
+                      const PlainSocket client = PlainSocket::connectedTo(server->serverPort());
+                      client.send("PROXY TCP4 192.0.2.1 192.0.2.9 77 80\r\n");
+                      {
+                          Faults faults;
+                          faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+                          for (int i = 0; i != 10; ++i) {
+                              try {
+                                  EventLoop::current()->processEvents(std::chrono::milliseconds(1));
+                              } catch (const std::bad_alloc&) {
+                              }
+                          }
+                      }
+                      pumpIdle();
+                      while (TcpSocket* const socket = server->nextPendingConnection())
+                          delete socket;
+                  }
+                  return pumpUntilElsewhere([&] { return limits->connections() == 0 && descriptors() == before; })
+                             ? Well
+                             : Wrongly;
+              }) == Well);
+    }
 }
 
 TEST_CASE("a lookup of a name is answered or refused when an allocation fails, on whichever thread, and the next one "

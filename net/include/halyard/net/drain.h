@@ -37,6 +37,7 @@ class HALYARD_API Drain : public Object {
     /// A server that start() is to stop. It may die before.
     void add(StreamServer& server);
     /// A connection that is to finish: until it is unconnected, or deleted. One that comes after start() counts too.
+    /// What is unconnected when start() is called, or added after that, is not waited for.
     void add(StreamSocket& connection);
     /// Something else that is to finish: until it is deleted. At the deadline it is not waited for any more.
     void waitFor(Object& object);
@@ -47,7 +48,8 @@ class HALYARD_API Drain : public Object {
     /// Accepts who waits in the kernel's backlogs already (for them the connection stands, closing would reset it),
     /// closes the servers, emits `started`, and waits for the connections. Those that are there after `grace` are
     /// closed: what they have written goes as far as the kernel takes it. 0: at once; a negative time: never. May be
-    /// called again, to close them at another time.
+    /// called again, to close them at another time. What a slot throws keeps none of that from being done, and leaves
+    /// then.
     ///
     /// A server that has as many connections as it may (StreamServer::setLimits(), setMaxPendingConnections()) accepts
     /// nobody for it: who waits in its backlog is reset, unless the limit is raised before.
@@ -58,6 +60,7 @@ class HALYARD_API Drain : public Object {
 
   private:
     void stop(StreamServer& server);
+    void finishIn(std::chrono::milliseconds grace);
     void closeAll();
     void forget(const Object* gone);
     void look();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halyard/core/deadline.h>
+#include <halyard/core/log.h>
 #include <halyard/core/object.h>
 #include <halyard/net/connection_limits.h>
 #include <halyard/net/endpoint.h>
@@ -132,6 +133,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     /// refused, with a logged sentence.
     void queue(StreamSocket* socket);
     void queueAccepted(std::unique_ptr<StreamSocket> socket); ///< As queue(), for one that nobody else knows.
+    std::uint32_t queuedConnections() const noexcept { return queued_; } ///< How many were, ever.
     /// Who is at the other end of the descriptor that incomingConnection() is called with; null for any other.
     Endpoint incomingPeer(int socketDescriptor) const { return socketDescriptor == incoming_ ? peer_ : Endpoint(); }
 
@@ -193,6 +195,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     void endErrorPause();
     void setError(const SocketEngine& engine, const char* failedTo, int cause);
     void observe();
+    void tellQueued();
     void watchPending();
     void endListening();
     void shut();
@@ -207,6 +210,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     ConnectionPermit permit_;                  ///< of the connection that is being accepted
     Signal<> roomCame_;                        ///< from any thread: limits_ may allow one more
     Endpoint peer_;                            ///< of incoming_
+    LogThrottle episodes_;                     ///< of errors
     int incoming_ = -1;                        ///< what incomingConnection() is called with
     int acceptCause_ = 0;                      ///< errno of the last accept(2) that paused
     int maxPending_ = 30;
@@ -214,6 +218,7 @@ class HALYARD_API StreamServer : public Object, private EngineClient {
     SocketError error_ = SocketError::None;
     std::uint32_t listening_ = 0;    ///< counts the times that it began to listen
     std::uint32_t arrivals_ = 0;     ///< counts the connections that were let in
+    std::uint32_t queued_ = 0;       ///< counts those that were queued
     mutable bool isLimited_ = false; ///< limits_ allowed no further connection
     bool pausedByUser_ = false;
     bool pausedByError_ = false;

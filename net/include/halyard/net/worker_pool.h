@@ -73,8 +73,7 @@ class HALYARD_API WorkerPool : public Object {
     bool serve(int descriptor, Handler handler, ConnectionPermit permit = {}) {
         class Here final : public Arrival {
           public:
-            Here(int connection, Handler&& then, ConnectionPermit&& permit)
-                : Arrival(connection, std::move(permit)), then_(std::move(then)) {}
+            Here(Unserved&& connection, Handler&& then) : Arrival(std::move(connection)), then_(std::move(then)) {}
             void run() override {
                 auto* const socket = new Client<Socket>(arriveAt());
                 if (adopt(*socket))
@@ -84,7 +83,8 @@ class HALYARD_API WorkerPool : public Object {
           private:
             Handler then_;
         };
-        return send(std::unique_ptr<Arrival>(new Here(descriptor, std::move(handler), std::move(permit))));
+        Unserved connection(descriptor, std::move(permit));
+        return send(std::unique_ptr<Arrival>(new Here(std::move(connection), std::move(handler))));
     }
 
     /// Takes no more connections, and ends each worker when the last of its own has been deleted. Those that are there
@@ -137,22 +137,36 @@ class HALYARD_API WorkerPool : public Object {
         Place place_;
     };
 
-    /// A descriptor on its way to a worker, where it is counted already. It is closed where it does not arrive.
+    /// A connection that nobody serves yet: it is closed with this.
+    class HALYARD_API Unserved {
+      public:
+        Unserved(int descriptor, ConnectionPermit permit) noexcept
+            : permit_(std::move(permit)), descriptor_(descriptor) {}
+        Unserved(Unserved&& other) noexcept
+            : permit_(std::move(other.permit_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+        Unserved& operator=(Unserved&&) = delete;
+        ~Unserved();
+        bool moveInto(StreamSocket& socket);
+
+      private:
+        ConnectionPermit permit_;
+        int descriptor_;
+    };
+
+    /// One on its way to a worker, where it is counted already.
     class HALYARD_API Arrival : public Runnable {
       public:
         ~Arrival() override;
 
       protected:
-        Arrival(int descriptor, ConnectionPermit permit) noexcept
-            : permit_(std::move(permit)), descriptor_(descriptor) {}
+        explicit Arrival(Unserved&& connection) noexcept : connection_(std::move(connection)) {}
         Worker& arriveAt() noexcept { return *std::exchange(worker_, nullptr); } ///< The place counts from here on.
         bool adopt(StreamSocket& socket);                                        ///< If not, it has deleted the socket.
 
       private:
         friend class WorkerPool;
         Worker* worker_ = nullptr;
-        ConnectionPermit permit_;
-        int descriptor_;
+        Unserved connection_;
     };
 
     static Object* parentAt(Worker& worker) noexcept;
