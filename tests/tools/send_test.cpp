@@ -212,6 +212,40 @@ TEST_CASE("without --verify the peer may answer what it likes, and its end is th
     CHECK(result.errors.empty());
 }
 
+TEST_CASE("without --verify an end that comes before everything was sent is one sentence and exit code 1") {
+    const auto listener = PlainSocket::listening();
+    auto client = Program::shell(R"(exec "$echo" send "$1" </dev/zero)", {addressOf(listener)});
+    auto server = listener.accept();
+    CHECK(server.receive(1024).size() == 1024);
+    SUBCASE("of its side alone") {
+        server.shutdownWrite();
+        const auto result = client.finish();
+        CHECK(result.code == 1);
+        CHECK(result.errors ==
+              "halyard-echo: " + addressOf(listener) + " ended the connection before everything was sent\n");
+    }
+    SUBCASE("of both") {
+        server.close();
+        const auto result = client.finish();
+        CHECK(result.code == 1);
+        CHECK(result.errors.starts_with("halyard-echo: "));
+    }
+}
+
+TEST_CASE("without --verify the peer's end is a good one where input is open and has nothing to send") {
+    const auto listener = PlainSocket::listening();
+    auto client = Program::echo({"send", addressOf(listener)});
+    auto server = listener.accept();
+    client.write("hello");
+    CHECK(server.receive(5) == "hello");
+    server.send("bye");
+    server.close();
+    CHECK(client.read(4) == "bye"); // and the end of it, though more might be written to it
+    const auto result = client.finish();
+    CHECK(result.code == 0);
+    CHECK(result.errors.empty());
+}
+
 TEST_CASE("a peer that is silent too long is given up") {
     const auto listener = PlainSocket::listening();
     for (const std::vector<std::string>& words :

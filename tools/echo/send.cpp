@@ -6,8 +6,10 @@
 #include "standard_streams.h"
 
 #include <halyard/core/event_loop.h>
+#include <halyard/core/timer.h>
 #include <halyard/core/unix_signal.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <string_view>
@@ -22,6 +24,9 @@ using halyard::UnixSignal;
 
 // So much of standard input is on its way at a time: to the peer, or, where it is compared, there and back.
 constexpr std::size_t window = 1024 * 1024;
+
+// Input that is silent so long after the peer's end has nothing more to send.
+constexpr std::chrono::milliseconds untilIdle(100);
 
 class Sender : public halyard::Object {
   public:
@@ -58,6 +63,10 @@ class Sender : public halyard::Object {
     void feed() {
         if (isOver_ || socket_->state() != SocketState::Connected)
             return;
+        if (hasPeerEnded_) {
+            lookForUnsent();
+            return;
+        }
         while (input_ && onTheWay() < window) {
             const auto piece = input_->read();
             if (!piece)
@@ -101,10 +110,32 @@ class Sender : public halyard::Object {
     void peerEnded() {
         if (isOver_)
             return;
-        if (options_.verify)
+        if (options_.verify) {
             fail(options_.peer.text + " closed the connection" + progress());
-        else
+            return;
+        }
+        hasPeerEnded_ = true;
+        socket_->flush(); // what a slot has written just now
+        if (!isOver_)
+            lookForUnsent();
+        if (!isOver_)
+            halyard::Timer::singleShot(untilIdle, this, [this] {
+                if (!isOver_)
+                    conclude(Success);
+            });
+    }
+
+    /// Ends where it is known whether everything was sent. Input that is open and has nothing is no loss, because who
+    /// talks with a server at a terminal never ends it; whether it has nothing, or is a little late, a moment tells.
+    void lookForUnsent() {
+        const bool waits = socket_->bytesToWrite() != 0;
+        const auto more = !waits && input_ ? input_->read() : std::nullopt;
+        if (waits || (more && !more->empty()))
+            fail(options_.peer.text + " ended the connection before everything was sent");
+        else if (!input_ || more)
             conclude(Success);
+        else
+            input_->setWatched(true);
     }
 
     void breakOff() {
@@ -142,6 +173,7 @@ class Sender : public halyard::Object {
     EchoCheck echo_;
     bool hasBegun_ = false;
     bool hasEnded_ = false; ///< this side
+    bool hasPeerEnded_ = false;
     bool isOver_ = false;
 };
 
