@@ -69,11 +69,10 @@ TEST_CASE("an open loop sends at its rate, and a server that stalls is not spare
 
 TEST_CASE("who interrupts a bench gets what was measured so far") {
     EchoServer server;
-    auto client = Program::echo({"bench", server.address(), "--warm-up", "0", "--duration", "600"});
-    server.readLine();
-    const auto other = connectPatiently(server.port());
-    other.send("x");
-    CHECK(other.receive(1) == "x"); // some turns of the server's loop
+    auto client = Program::echo({"bench", server.address(), "--warm-up", "0", "--duration", "600", "--connections", "1",
+                                 "--per-connection", "1"});
+    while (!contains(server.readLine(), "closed the connection")) { // which it does when its echo has come back
+    }
     client.signal(SIGINT);
     const auto result = client.finish();
     CHECK(result.code == 0);
@@ -116,6 +115,15 @@ TEST_CASE("messages that are lost are counted, and an exit code 1") {
         CHECK(result.code == 1);
         CHECK(contains(result.output, "1 times: what came back is not what was sent"));
     }
+}
+
+TEST_CASE("where no message comes back, that is one sentence and exit code 1") {
+    const auto listener = PlainSocket::listening(); // the kernel accepts, and nobody answers
+    const std::string where = "127.0.0.1:" + std::to_string(listener.port());
+    const auto result = bench(where, {"--connections", "1", "--duration", "0.05"});
+    CHECK(result.code == 1);
+    CHECK(result.output.starts_with("0 messages in "));
+    CHECK(result.errors == "halyard-echo: no message came back from " + where + "\n");
 }
 
 TEST_CASE("nobody to measure is one sentence and exit code 1, at once") {

@@ -64,7 +64,10 @@ class Bench : public halyard::Object {
         if (progress_.isActive())
             writeError(std::string("\r") + clearRest);
         writeOut(options_.json ? result_.json(options_) : result_.text());
-        return result_.failed == 0 ? Success : Failure;
+        const bool measured = result_.latencies.count() != 0;
+        if (!measured)
+            complain("no message came back from " + options_.peer.text);
+        return measured && result_.failed == 0 ? Success : Failure;
     }
 
   private:

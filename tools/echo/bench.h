@@ -20,7 +20,8 @@ struct BenchOptions {
     bool json = false;
 };
 
-/// Sends messages and measures how long their echoes take. Gives the exit code: a failure where any was lost.
+/// Sends messages and measures how long their echoes take. Gives the exit code: a failure where any was lost, or none
+/// came back.
 int bench(const BenchOptions& options);
 
 } // namespace echo
