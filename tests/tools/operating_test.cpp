@@ -284,6 +284,28 @@ TEST_CASE("clients that come all the time while one server takes over from the o
     CHECK(server.finish().code == 0);
 }
 
+TEST_CASE("a successor that is not ready when SIGTERM comes does not outlive the server") {
+    // What is found in the program's place when it starts anew never gets ready.
+    auto server = Program::shell(R"(d=$(mktemp -d); ln -s "$echo" "$d/e"
+        "$d/e" serve 127.0.0.1:0 --drain 600 & p=$!; read go
+        printf '#!/bin/sh\necho successor $$\nexec sleep 60\n' >"$d/new"; chmod +x "$d/new"; mv "$d/new" "$d/e"
+        kill -USR2 $p; read go; kill -TERM $p; wait $p; code=$?; rm -r "$d"; exit $code)");
+    auto client = connectPatiently(portIn(after(server, "listening on 127.0.0.1")));
+    CHECK(echoes(client, "hello"));
+    server.write("go\n");
+    const pid_t successor = std::stoi(after(server, "successor "));
+    server.write("go\n");
+    after(server, "draining");
+    CHECK(::kill(successor, 0) != 0);
+    ::kill(successor, SIGKILL); // it holds the server's standard output, where it lives
+    CHECK(echoes(client, "still here"));
+    client.close();
+    const auto result = server.finish();
+    CHECK(result.code == 0);
+    CHECK(result.output.ends_with("stopped: 1 connection, 15 bytes\n"));
+    CHECK(result.errors.empty());
+}
+
 TEST_CASE("a successor that cannot start leaves everything as it was") {
     // The program is gone from where it was found.
     auto server = Program::shell(R"(d=$(mktemp -d); ln "$echo" "$d/e" 2>/dev/null || cp "$echo" "$d/e"

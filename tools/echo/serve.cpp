@@ -149,6 +149,7 @@ class Server : public halyard::Object {
     void stop() {
         supervisor_.stopping();
         page_.setReady(false);
+        successor_.reset(); // one that is not ready yet ends with this server; one that is lives on
         if (isStopping_ || options_.drain == 0ms) {
             loop_.quit();
             return;
