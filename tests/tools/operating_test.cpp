@@ -147,6 +147,20 @@ TEST_CASE("more clients than allowed wait until one has gone") {
     CHECK(its.metric("connections_total") == 2);
     first.close();
     CHECK(third.receive(5) == "three");
+    CHECK(its.metric("accept_pauses_total") == 2); // and is full again
+}
+
+TEST_CASE("accepting pauses once when it has its clients, whatever they owe of PROXY protocol headers then") {
+    Observed its({"--max-clients", "2", "--proxy-protocol", "127.0.0.0/8"});
+    const auto first = connectPatiently(its.server.port());
+    const auto second = connectPatiently(its.server.port());
+    CHECK(its.comesTo("accept_pauses_total", 1));
+    for (const PlainSocket* each : {&first, &second}) {
+        each->send("PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n");
+        CHECK(echoes(*each, "hello"));
+    }
+    CHECK(its.metric("accept_pauses_total") == 1);
+    CHECK(its.metric("connections_total") == 2);
 }
 
 TEST_CASE("an address that has all of its clients is reset, told of and counted, and others are served") {

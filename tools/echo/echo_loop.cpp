@@ -100,7 +100,10 @@ TcpServer* EchoLoop::makeTcpServer() {
         for (const auto& [network, length] : options_.trusted)
             balanced->trust(network, length);
         balanced->setHeaderTimeout(options_.headerTimeout);
-        balanced->headerAwaited.connect(drain_, [this](Object* arrival) { drain_->waitFor(*arrival); });
+        balanced->headerAwaited.connect(drain_, [this](Object* arrival) {
+            drain_->waitFor(*arrival);
+            noteFull();
+        });
         server = balanced;
     }
     server->clientRefused.connect(this, [this](const halyard::Endpoint&, const std::string& sentence) {
@@ -124,6 +127,9 @@ bool EchoLoop::keep(StreamServer* server, bool listens, const ListenAddress& add
     }
     server->setLimits(limits_);
     server->newConnection.connect(this, [this, server] { take(*server); });
+    // It comes again there for each header, when nobody was accepted.
+    if (dynamic_cast<ProxyProtocolServer*>(server) == nullptr)
+        server->newConnection.connect(this, &EchoLoop::noteFull);
     server->acceptError.connect(this, [this, server](SocketError) {
         LoopMetrics::add(metrics_.acceptErrors);
         warn(acceptErrors_, server->errorString());
@@ -141,6 +147,10 @@ void EchoLoop::take(StreamServer& server) {
         client->disconnected.connect(client, &Object::deleteLater);
         drain_->add(*client);
     }
+}
+
+/// For each client that was accepted: the last that may be is where accepting pauses.
+void EchoLoop::noteFull() {
     if (options_.maxClients != 0 && limits_->connections() >= options_.maxClients)
         LoopMetrics::add(metrics_.fullPauses);
 }

@@ -54,6 +54,7 @@ class EchoLoop : public halyard::Object {
     halyard::TcpServer* makeTcpServer();
     bool keep(halyard::StreamServer* server, bool listens, const ListenAddress& address);
     void take(halyard::StreamServer& server);
+    void noteFull();
     void beat();
     void warn(halyard::LogThrottle& throttle, const std::string& sentence);
 
