@@ -1,6 +1,10 @@
 #include "metrics_server.h"
 
+#include <halyard/core/timer.h>
+#include <halyard/net/connection_limits.h>
+
 #include <chrono>
+#include <memory>
 #include <string>
 
 namespace echo {
@@ -10,7 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t longestRequest = 8192;
-constexpr auto patience = 5s;
+constexpr std::size_t mostClients = 32; // the program keeps 64 descriptors for itself: see --max-clients
+constexpr auto patience = 5s;           // with one request and its answer, from their beginning to their end
 
 std::string response(std::string_view status, std::string_view body,
                      std::string_view type = "text/plain; charset=utf-8") {
@@ -23,13 +28,15 @@ std::string response(std::string_view status, std::string_view body,
 } // namespace
 
 MetricsServer::MetricsServer(const Metrics& metrics) : metrics_(metrics) {
+    server_.setLimits(std::make_shared<halyard::ConnectionLimits>(mostClients));
     server_.newConnection.connect(this, &MetricsServer::take);
 }
 
 void MetricsServer::take() {
     while (halyard::TcpSocket* const client = server_.nextPendingConnection()) {
-        client->setReadTimeout(patience);
-        client->setWriteTimeout(patience);
+        // In all: a timeout for reading or writing gives whoever moves a byte now and then as long as it likes.
+        halyard::Timer::singleShot(patience, client, [client] { client->abort(); });
+        client->setClosingTimeout(patience);
         client->setReadBufferSize(longestRequest);
         client->readyRead.connect(this, [this, client] { read(*client); });
         client->disconnected.connect(client, &Object::deleteLater);
