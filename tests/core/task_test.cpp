@@ -66,6 +66,10 @@ Task<int> fails(bool later) {
         co_await sleepFor(0ms);
     throw std::runtime_error("it had to be");
 }
+Task<> moveLater(Object& what, Thread& to, bool& moved) {
+    co_await sleepFor(0ms);
+    moved = what.moveToThread(&to);
+}
 
 Task<> collect(Signal<int>& signal, Trace& trace) {
     const Local local(trace, "gone");
@@ -975,11 +979,32 @@ TEST_CASE("a context is not moved while its task is on the stack") {
     REQUIRE(thread.start());
     Object context;
     bool moved = true;
-    const auto moves = [](Object& what, Thread& to, bool& so) -> Task<> {
-        co_await sleepFor(0ms);
-        so = what.moveToThread(&to);
+    start(&context, moveLater(context, thread, moved));
+    CHECK(pumpUntil([&] { return context.children().empty(); }));
+    CHECK_FALSE(moved);
+    CHECK(logged.linesWith("post the move") == 1);
+}
+
+TEST_CASE("nor by a slot of its task's end, nor by a part of a task that awaits several") {
+    Logged logged;
+    Thread thread;
+    REQUIRE(thread.start());
+    Object context;
+    bool moved = true;
+    const auto sleeps = []() -> Task<> { co_await sleepFor(0ms); };
+    const auto awaitsBoth = [](Object& what, Thread& to, bool& so) -> Task<> {
+        co_await whenAll(moveLater(what, to, so), give(1));
     };
-    start(&context, moves(context, thread, moved));
+    const auto awaitsOne = [](Object& what, Thread& to, bool& so) -> Task<> {
+        co_await within(1h, moveLater(what, to, so));
+    };
+    SUBCASE("the end") {
+        start(&context, sleeps());
+        auto& running = static_cast<RunningTask&>(*context.children().front());
+        running.finished.connect(&context, [&] { moved = context.moveToThread(&thread); });
+    }
+    SUBCASE("one of two") { start(&context, awaitsBoth(context, thread, moved)); }
+    SUBCASE("within a time") { start(&context, awaitsOne(context, thread, moved)); }
     CHECK(pumpUntil([&] { return context.children().empty(); }));
     CHECK_FALSE(moved);
     CHECK(logged.linesWith("post the move") == 1);

@@ -98,7 +98,7 @@ class HALYARD_API RunningTask final : public Object {
     void leavingThread() override { alarm_.leaveLoop(); }
     void enteredThread() override { alarm_.joinLoop(); }
     void customEvent(Event& event) override;
-    bool isBusy() const override { return runs_; }
+    bool isBusy() const override { return runs_ || Object::isBusy(); }
 
     void begin();
     void resume(const TaskPromise& root, const TaskPromise& task);
