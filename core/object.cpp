@@ -12,9 +12,13 @@
 
 namespace halyard {
 
-Object::Object(Object* parent) {
+Object::Object(NoParent) {
     isObject_ = true;
     Dispatcher::current(); // which makes the thread's loop, where it has none
+}
+
+/// By way of the other one: where a parent throws when it is told, what has become its child is destroyed.
+Object::Object(Object* parent) : Object(NoParent()) {
     if (parent != nullptr)
         setParent(parent);
 }
@@ -108,6 +112,7 @@ void Object::setParent(Object* parent) {
         const char* const refusal = isBelowThis                          ? "an object cannot be below itself"
                                     : &parent->affinity() != &affinity() ? "the parent lives on another thread"
                                     : parent->dying_                     ? "the parent is being destroyed"
+                                    : dying_                             ? "the object is being destroyed"
                                                                          : nullptr;
         if (refusal != nullptr) {
             refuse(std::string("Object::setParent(): ").append(refusal));

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -365,6 +366,47 @@ TEST_CASE("a parent that dies is not told of its children, a filter neither") {
     parent->installEventFilter(&filter);
     parent.reset();
     CHECK(order.empty());
+}
+
+TEST_CASE("a child whose coming its parent, or a filter of that, answers with an exception is not made") {
+    Receiver parent;
+    SUBCASE("the parent") {
+        parent.thenChild = [&] {
+            parent.thenChild = [] {};
+            throw std::runtime_error("no children");
+        };
+        CHECK_THROWS_WITH(Object{&parent}, "no children");
+        CHECK(parent.children.size() == 2);
+        CHECK(parent.children.back().first == '-');
+    }
+    SUBCASE("a filter") {
+        std::string order;
+        Filter filter(order, 'f');
+        parent.installEventFilter(&filter);
+        filter.then = [&] {
+            filter.then = [] {};
+            throw std::runtime_error("no children");
+        };
+        CHECK_THROWS_WITH(Object{&parent}, "no children");
+        CHECK(order == "ff");
+    }
+    CHECK(parent.Object::children().empty());
+}
+
+TEST_CASE("a child that is being destroyed comes to no parent") {
+    Logged logged;
+    Receiver parent;
+    auto* const child = new Object(&parent);
+    SUBCASE("when its parent is told that it goes") {
+        parent.thenChild = [&] { child->setParent(&parent); };
+        delete child;
+    }
+    SUBCASE("in its destroyed") {
+        child->destroyed.connect([&](Object* dying) { dying->setParent(&parent); });
+        delete child;
+    }
+    CHECK(parent.Object::children().empty());
+    CHECK(logged.linesWith("the object is being destroyed") == 1);
 }
 
 TEST_CASE("who is told of a child may do anything to it and to the parents") {

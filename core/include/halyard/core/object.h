@@ -55,7 +55,7 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     Object* parent() const noexcept { return parent_; } ///< Null for nobody's child.
 
     /// Moves it to the end of the children of `parent`; null makes it nobody's child. Refused, with a logged
-    /// sentence: itself or a descendant as parent, a parent on another thread.
+    /// sentence: itself or a descendant as parent, a parent on another thread, and either of them being destroyed.
     void setParent(Object* parent);
 
     /// In the order of their coming; none while they are being deleted. Valid until a child comes, goes or dies.
@@ -190,6 +190,9 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
   private:
     friend class Dispatcher;
     friend class RunningTask;
+
+    struct NoParent {};
+    explicit Object(NoParent);
 
     struct Extra;
     struct Address;
