@@ -256,6 +256,7 @@ void Dispatcher::deleteLater(Object* object) {
 
 void Dispatcher::takeDeletionsOfOthers() {
     const std::lock_guard lock(endMutex_);
+    deletions_.reserve(deletions_.size() + deletionsOfOthers_.size()); // all or, where there is no memory, none
     for (Object* const object : deletionsOfOthers_)
         deletions_.push_back({object, 0});
     deletionsLeft_ += deletionsOfOthers_.size();

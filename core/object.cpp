@@ -159,8 +159,14 @@ bool Object::blockSignals(bool block) noexcept {
 void Object::deleteLater() {
     // Both while the object cannot move.
     withDispatcher([this](Dispatcher& dispatcher) {
-        if (!deletionAsked_.exchange(true))
+        if (deletionAsked_.exchange(true))
+            return;
+        try {
             dispatcher.deleteLater(this);
+        } catch (...) {
+            deletionAsked_ = false; // it may be asked again
+            throw;
+        }
     });
 }
 

@@ -27,8 +27,19 @@ class Object::Arrival final : public Runnable {
 
     void add(Object& object) {
         Address& its = object.address();
-        guests_.push_back({&its, its.moves.fetch_add(1, std::memory_order_relaxed) + 1});
+        guests_.push_back({&its, 0});
         its.keep();
+    }
+    /// They leave this thread's loop, all that there are.
+    void depart(const Object& root) noexcept {
+        for (Guest& each : guests_) {
+            Object& object = *each.address->object;
+            each.move = each.address->moves.fetch_add(1, std::memory_order_relaxed) + 1;
+            object.leaveThread();
+            object.partFromFilters(root);
+        }
+        for (const Guest& each : guests_)
+            each.address->object.load()->isArriving_ = true; // only now: while they leave, they may look at each other
     }
     /// It has no receiver: it stays on the thread that it came to, for those that have not moved on.
     void run() override {
@@ -71,7 +82,8 @@ bool Object::moveToThread(Thread* thread) {
         return true;
     std::vector<Tracked*> all;
     auto arrival = std::make_unique<Arrival>();
-    depart(all, *arrival);
+    collect(all, *arrival);
+    arrival->depart(*this); // which cannot fail: none has left before all the memory is there
     // Once they have moved they are the other thread's, and may be gone.
     std::unique_ptr<Runnable> refused = moveTo(*there, all, std::move(arrival));
     if (refused == nullptr)
@@ -88,15 +100,12 @@ bool Object::isBusy() const {
     return std::any_of(below.begin(), below.end(), [](const Object* each) { return each->isBusy(); });
 }
 
-/// It, and what is below it, leaves this thread's loop.
-void Object::depart(std::vector<Tracked*>& all, Arrival& arrival) {
+/// It, and what is below it.
+void Object::collect(std::vector<Tracked*>& all, Arrival& arrival) {
     all.push_back(this);
     arrival.add(*this);
-    leaveThread();
-    partFromFilters(static_cast<const Object&>(*all.front()));
     for (Object* const each : children())
-        each->depart(all, arrival);
-    isArriving_ = true; // only now: while they leave, they may look at each other
+        each->collect(all, arrival);
 }
 
 /// What it has in this thread's loop leaves that.

@@ -10,7 +10,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -96,7 +95,7 @@ bool Thread::start() {
                 before.join(); // it only has to leave
             state_->thread = std::thread(&Thread::main, state_);
             state_->id = state_->thread.get_id();
-        } catch (const std::system_error& error) {
+        } catch (const std::exception& error) { // that there is no memory, too
             state_->phase = Phase::New;
             complain(std::string("Thread::start(): the system has no thread left: ") + error.what());
         }
@@ -118,7 +117,7 @@ void Thread::main(const std::shared_ptr<State>& state) {
             static_cast<Dispatcher*>(loop->executor())->exitAll(*state->exitWhenThere);
         state->phase = State::Phase::Running;
         state->changed.notify_all();
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {
         complain(std::string("Thread::start(): ") + error.what());
         const std::lock_guard lock(state->mutex);
         state->thread.detach(); // nobody waits for what was not started

@@ -16,8 +16,8 @@ bool Timer::start(Milliseconds interval) {
     if (!isOnItsThread("Timer::start()"))
         return false;
     interval_ = interval;
-    active_ = true;
     alarm_.arm(Deadline::after(interval));
+    active_ = true;
     return true;
 }
 

@@ -8,6 +8,8 @@
 
 #include <plain_socket.h>
 
+#include <halyard/core/thread.h>
+#include <halyard/core/timer.h>
 #include <halyard/net/connection_limits.h>
 #include <halyard/net/host_lookup.h>
 #include <halyard/net/pooled_server.h>
@@ -24,6 +26,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -351,6 +354,136 @@ TEST_CASE("a client for whose way to a worker, or whose header, there is no memo
                              : Wrongly;
               }) == Well);
     }
+}
+
+TEST_CASE("an object whose deletion finds no memory may be asked again, and is deleted once") {
+    for (std::uint64_t n = 1; n != 6; ++n) {
+        CAPTURE(n);
+        CHECK(inChild([n] {
+                  int gone[3] = {};
+                  Object* objects[3];
+                  for (int i = 0; i != 3; ++i) {
+                      objects[i] = new Object;
+                      objects[i]->destroyed.connect([&, i] { ++gone[i]; });
+                  }
+                  const auto tryAll = [&](auto what) {
+                      Faults faults;
+                      faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+                      try {
+                          what();
+                      } catch (const std::bad_alloc&) {
+                      }
+                  };
+                  const auto askTwo = [&] {
+                      objects[0]->deleteLater();
+                      objects[1]->deleteLater();
+                  };
+                  std::thread([&] {
+                      EventLoop::current(); // what its thread needs first
+                      tryAll(askTwo);
+                      askTwo();
+                  }).join();
+                  tryAll([] { EventLoop::current()->processEvents(); });
+                  tryAll([&] { objects[2]->deleteLater(); });
+                  objects[2]->deleteLater();
+                  pumpIdle();
+                  return gone[0] == 1 && gone[1] == 1 && gone[2] == 1 ? Well : Wrongly;
+              }) == Well);
+    }
+}
+
+TEST_CASE("a thread that finds no memory is not started, and may be started again") {
+    int failures = 0;
+    for (int ending = Well; ending != nothingFailed; ++failures) {
+        CAPTURE(failures);
+        ending = inChild([&] {
+            {
+                Thread before; // which leaves a record of signals' own to the next one
+                before.start();
+            }
+            Thread thread;
+            Faults faults(Faults::Threads::Every);
+            faults.fail(Call::Allocate, ENOMEM, When::nth(static_cast<std::uint64_t>(failures) + 1));
+            bool isStarted = false;
+            try {
+                isStarted = thread.start();
+            } catch (const std::bad_alloc&) {
+            }
+            const bool isRight = isStarted == thread.isRunning() && isStarted == (thread.eventLoop() != nullptr);
+            if (faults.injected() == 0)
+                return static_cast<int>(nothingFailed);
+            faults.clear();
+            const bool isWellAgain = thread.start() && thread.isRunning();
+            thread.quit();
+            return static_cast<int>(isRight && isWellAgain && thread.wait() ? Well : Wrongly);
+        });
+        CHECK((ending == Well || ending == nothingFailed));
+        if (ending != Well)
+            break;
+    }
+    MESSAGE(failures, " allocations of a thread's start may fail");
+}
+
+TEST_CASE("an object whose move finds no memory stays where it is, with all that it has in the loop") {
+    Thread thread;
+    REQUIRE(thread.start());
+    auto* const first = new Object; // after whose move there is what a thread cannot go on without
+    REQUIRE(first->moveToThread(&thread));
+    first->deleteLater();
+    bool threw = true;
+    for (std::uint64_t n = 1; threw; ++n) {
+        CAPTURE(n);
+        auto* const parent = new Object;
+        std::vector<Timer*> timers;
+        int fired = 0;
+        for (int i = 0; i != 5; ++i) {
+            timers.push_back(new Timer(parent));
+            timers.back()->setSingleShot(true);
+            timers.back()->timeout.connect([&] { ++fired; });
+            timers.back()->start(std::chrono::milliseconds(0));
+        }
+        {
+            Faults faults;
+            faults.fail(Call::Allocate, ENOMEM, When::nth(n));
+            try {
+                threw = false;
+                parent->moveToThread(&thread);
+            } catch (const std::bad_alloc&) {
+                threw = true;
+            }
+        }
+        if (!threw) {
+            parent->deleteLater();
+            break;
+        }
+        CHECK(parent->livesHere());
+        CHECK(pumpUntil([&] { return fired == 5; }));
+        delete parent;
+    }
+}
+
+TEST_CASE("a timer that finds no memory when it starts is not active") {
+    std::vector<std::unique_ptr<Timer>> timers(1000);
+    for (auto& each : timers)
+        each = std::make_unique<Timer>();
+    std::size_t started = 0;
+    {
+        Faults faults;
+        faults.fail(Call::Allocate, ENOMEM);
+        try {
+            while (started != timers.size()) {
+                timers[started]->start(std::chrono::hours(1));
+                ++started;
+            }
+        } catch (const std::bad_alloc&) {
+        }
+    }
+    REQUIRE(started != timers.size());
+    CHECK_FALSE(timers[started]->isActive());
+    CHECK(timers[started]->start(std::chrono::milliseconds(0)));
+    bool fired = false;
+    timers[started]->timeout.connect([&] { fired = true; });
+    CHECK(pumpUntil([&] { return fired; }));
 }
 
 TEST_CASE("a lookup of a name is answered or refused when an allocation fails, on whichever thread, and the next one "

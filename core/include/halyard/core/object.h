@@ -229,8 +229,8 @@ class HALYARD_API Object : public Tracked, public FreeConnect {
     void removeChild(Object& child) noexcept;
     void childHas(Event::Type what, Object& child);
     std::string described() const;
-    virtual bool isBusy() const;
-    void depart(std::vector<Tracked*>& all, Arrival& arrival);
+    virtual bool isBusy() const; ///< an override adds to what it overrides
+    void collect(std::vector<Tracked*>& all, Arrival& arrival);
     void leaveThread();
     void enterThread();
 
