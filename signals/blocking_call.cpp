@@ -72,13 +72,14 @@ bool isRunning(const Affinity& thread) noexcept {
 
 void Link::postAndWait(std::unique_ptr<Runnable> task) {
     Affinity& me = Affinity::current();
-    Affinity* there = nullptr;
-    {
+    // Null once the link has left the ring: then the receiver may be gone, and a call that has not begun never does.
+    const auto receiversThread = [this]() -> Affinity* {
         const Exclusive right([this](const Affinity& thread) { return isGuardedBy(thread); });
-        if (has(Ended))
-            return;
-        there = &receiver->affinity();
-    }
+        return previous != nullptr ? &receiver->affinity() : nullptr;
+    };
+    Affinity* there = receiversThread();
+    if (there == nullptr)
+        return;
     me.waitsFor = there;
     struct Waiting {
         Affinity& thread;
@@ -101,8 +102,12 @@ void Link::postAndWait(std::unique_ptr<Runnable> task) {
         if (answer->phase != Answer::Waiting)
             continue;
         lock.unlock();
-        const bool circle = waitsForMe(*there, me);
-        idle = isRunning(*there) ? 0 : idle + 1;
+        there = receiversThread(); // it may have moved, and the call with it: to this one, even
+        me.waitsFor = there;
+        const bool circle = there != nullptr && waitsForMe(*there, me);
+        idle = there != nullptr && isRunning(*there) ? 0 : idle + 1;
+        if (there == nullptr && answer->change(Answer::Waiting, Answer::TakenBack))
+            return;
         if ((circle || idle == idleLooks) && answer->change(Answer::Waiting, Answer::TakenBack)) {
             reportMisuse(circle ? "a blocking slot is not called: its receiver's thread waits for this one"
                                 : "a blocking slot is not called: nothing runs on its receiver's thread");

@@ -42,11 +42,14 @@ struct Listener : Tracked {
     static void move(Tracked& object, Worker& worker) {
         detail::Affinity* there = nullptr;
         worker.call([&] { there = &detail::Affinity::current(); });
+        moveTo(object, *there);
+    }
+    static void moveTo(Tracked& object, detail::Affinity& there) {
         Tracked* const all[] = {&object};
         struct Nothing final : Runnable {
             void run() override {}
         };
-        CHECK(moveTo(*there, all, std::make_unique<Nothing>()) == nullptr);
+        CHECK(Tracked::moveTo(there, all, std::make_unique<Nothing>()) == nullptr);
     }
 
     Ints heard;
@@ -357,6 +360,58 @@ TEST_CASE("a blocking slot that would never run is not called, with a sentence")
         CHECK(misuse.sentences() ==
               std::vector<std::string>{"a blocking slot is not called: its receiver's thread waits for this one"});
     }
+}
+
+TEST_CASE("a blocking emission whose receiver moves before the call asks anew whether that would ever run") {
+    const Misuse misuse;
+    Worker one;
+    Worker two;
+    Worker three;
+    On<Sender> sender(two);
+    On<Listener> listener(one);
+    sender->changed.connect(&*listener, &Listener::hear, ConnectionType::BlockingQueued);
+    detail::Affinity* emitter = nullptr;
+    two.call([&] { emitter = &detail::Affinity::current(); });
+    detail::Affinity* third = nullptr;
+    three.call([&] { third = &detail::Affinity::current(); });
+    const auto emitAndMoveTo = [&](detail::Affinity& there, auto meanwhile) {
+        std::atomic<bool> emitted = false;
+        std::thread waits;
+        one.call([&] {
+            waits = std::thread([&] {
+                two.call([&] { sender->changed(1); });
+                emitted = true;
+            });
+            while (emitter->waitsFor == nullptr)
+                std::this_thread::yield();
+            Listener::moveTo(*listener, there);
+            meanwhile(*listener);
+        });
+        waits.join();
+        CHECK(emitted);
+    };
+    std::vector<std::string> expected;
+    std::size_t heard = 0;
+    SUBCASE("to the emitting thread") {
+        emitAndMoveTo(*emitter, [](Listener&) {});
+        expected = {"a blocking slot is not called: its receiver's thread waits for this one"};
+    }
+    SUBCASE("to the emitting thread, and another one disconnects it") {
+        emitAndMoveTo(*emitter, [](Listener& its) { its.endConnections(); });
+    }
+    SUBCASE("to one that runs nothing") {
+        const Worker::Pause pause(three);
+        emitAndMoveTo(*third, [](Listener&) {});
+        expected = {"a blocking slot is not called: nothing runs on its receiver's thread"};
+    }
+    SUBCASE("to one that runs") {
+        emitAndMoveTo(*third, [](Listener&) {});
+        heard = 1;
+    }
+    settle(two);
+    settle(three);
+    CHECK(listener->heard.size() == heard);
+    CHECK(misuse.sentences() == expected);
 }
 
 TEST_CASE("a blocking emission goes on when its receiver dies before the call") {
