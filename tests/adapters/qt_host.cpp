@@ -9,12 +9,18 @@
 #include <halyard/adapters/qt.h>
 #include <halyard/core/signal_spy.h>
 #include <halyard/core/thread.h>
+#include <halyard/core/timer.h>
 #include <halyard/net/tcp_server.h>
 #include <halyard/net/tcp_socket.h>
 
 #include "host.h"
 
+#include <doctest/doctest.h>
+#include <pump.h>
+
+#include <chrono>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace halyard::test {
@@ -55,5 +61,30 @@ class QtHost final : public Host {
 } // namespace
 
 std::unique_ptr<Host> makeHost() { return std::make_unique<QtHost>(); }
+
+TEST_CASE("a program that looks at Qt's events now and then, and never sleeps in it, is driven too") {
+    int argc = 1;
+    char name[] = "test";
+    char* argv[] = {name, nullptr};
+    const QCoreApplication application(argc, argv);
+    const QtDriver driver;
+    EventLoop& loop = *EventLoop::current();
+    const auto polls = [](const auto& condition) {
+        const auto end = std::chrono::steady_clock::now() + patience();
+        while (!condition() && std::chrono::steady_clock::now() < end)
+            QCoreApplication::processEvents();
+        return condition();
+    };
+    for (int round = 0; round != 3; ++round) {
+        bool ran = false;
+        std::thread other([&] { loop.post([&] { ran = true; }); });
+        CHECK(polls([&] { return ran; }));
+        other.join();
+        Timer timer;
+        SignalSpy fired(timer.timeout);
+        timer.start(std::chrono::milliseconds(1));
+        CHECK(polls([&] { return fired.count() >= 2; }));
+    }
+}
 
 } // namespace halyard::test

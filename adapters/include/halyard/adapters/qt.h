@@ -3,6 +3,7 @@
 #include <halyard/core/event_loop.h>
 
 #include <QAbstractEventDispatcher>
+#include <QPointer>
 #include <QSocketNotifier>
 #include <QTimer>
 
@@ -28,18 +29,26 @@ class QtDriver {
     QtDriver() : loop_(EventLoop::current()), descriptor_(loop_->backendFd(), QSocketNotifier::Read) {
         timer_.setSingleShot(true);
         timer_.setTimerType(Qt::PreciseTimer);
-        EventLoop* const loop = loop_; // a slot may end the driver: nothing of ours is touched after it
-        QObject::connect(&timer_, &QTimer::timeout, &timer_, [loop] { loop->driveOnce(); });
-        QObject::connect(&descriptor_, &QSocketNotifier::activated, &descriptor_, [loop] { loop->driveOnce(); });
+        QObject::connect(&timer_, &QTimer::timeout, &timer_, [this] { drive(); });
+        QObject::connect(&descriptor_, &QSocketNotifier::activated, &descriptor_, [this] { drive(); });
         QObject::connect(QAbstractEventDispatcher::instance(), &QAbstractEventDispatcher::aboutToBlock, &timer_,
                          [this] { armTimer(); });
+        armTimer();
     }
     QtDriver(const QtDriver&) = delete;
     QtDriver& operator=(const QtDriver&) = delete;
     ~QtDriver() = default;
 
   private:
-    /// Before each sleep, a nested loop's too. What is armed already and not too late stays.
+    void drive() {
+        const QPointer<QTimer> self(&timer_); // a slot may end the driver
+        loop_->driveOnce();
+        if (self)
+            armTimer();
+    }
+
+    /// Before each sleep, a nested loop's too, and after each turn of ours: else nothing would wake that where Qt looks
+    /// at its events and never sleeps. What is armed already and not too late stays.
     void armTimer() {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(1);
         const auto timeout = loop_->backendTimeout();
