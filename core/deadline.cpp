@@ -19,15 +19,18 @@ void Deadline::arm(Clock::time_point when) {
 }
 
 void Deadline::leaveLoop() noexcept {
+    Dispatchable::leaveLoop(); // which keeps that it was scheduled, by whomever
     armAgain_ = isArmed();
     disarm();
-    Dispatchable::leaveLoop();
 }
 
 void Deadline::joinLoop() {
     Dispatchable::joinLoop();
+    const bool comesNow = isScheduled();
     if (std::exchange(armAgain_, false))
         arm(when_);
+    if (comesNow)
+        schedule();
 }
 
 void Deadline::disarm() noexcept { dispatcher().disarm(*this); }

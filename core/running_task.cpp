@@ -59,6 +59,8 @@ inline void RunningTask::proceed(const TaskPromise& root, Suspension& waiting, b
     }
     if (!isOver) {
         runs_ = false;
+        if (missed_) [[unlikely]]
+            alarmAgain();
         return;
     }
     stopWaiting();
@@ -80,7 +82,7 @@ inline bool RunningTask::ask(const TaskPromise& root, Suspension& waiting, const
 void RunningTask::stopOthers() noexcept {
     if (isArriving_) [[unlikely]]
         arriveNow(); // lest the alarm comes when it joins the loop
-    others_ = cancelNow_ = sourceGone_ = false;
+    others_ = cancelNow_ = sourceGone_ = missed_ = false;
     if (alarm_.isArmed())
         alarm_.disarm();
     if (address_ != nullptr)
@@ -116,7 +118,10 @@ void RunningTask::lookOn(const TaskPromise& root, Suspension& waiting) {
 
 /// The time is over, it was cancelled, or what it waits for is gone.
 void RunningTask::interrupt() {
-    if (suspension_ == nullptr || runs_)
+    if (suspension_ == nullptr)
+        return;
+    missed_ = runs_; // in a loop that runs in its wait
+    if (runs_)
         return;
     const std::errc why = std::exchange(sourceGone_, false)  ? std::errc::owner_dead
                           : std::exchange(cancelNow_, false) ? std::errc::operation_canceled
@@ -131,6 +136,12 @@ void RunningTask::interrupt() {
         !alarm_.isArmed())
         alarm().arm(waiting.until_.when());
     proceed(root, waiting, isOver);
+}
+
+/// The alarm came when it could not be heard.
+void RunningTask::alarmAgain() {
+    missed_ = false;
+    alarm().schedule();
 }
 
 void RunningTask::finish() {

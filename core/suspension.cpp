@@ -54,8 +54,12 @@ bool Suspension::listen(RunningTask& running, const TaskPromise& root) {
         leave();
         return root.running_ == nullptr;
     }
-    if (root.running_ != nullptr && !until_.isForEver() && !running.alarm_.isArmed())
+    if (root.running_ == nullptr)
+        return true;
+    if (!until_.isForEver() && !running.alarm_.isArmed())
         running.alarm().arm(until_.when());
+    if (running.missed_) [[unlikely]]
+        running.alarmAgain();
     return true;
 }
 

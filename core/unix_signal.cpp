@@ -75,7 +75,7 @@ void UnixSignal::letGo() noexcept {
     UnixSignalHandle* const its = std::exchange(handle_, nullptr);
     if (its == nullptr)
         return;
-    if (its->owner == nullptr) {
+    if (isArriving_) { // from the thread of that loop, which may have ended
         dispatcher().post(std::make_unique<CloseHandle>(dispatcher(), *its)); // an ending loop closes it itself
         return;
     }

@@ -657,6 +657,55 @@ TEST_CASE("a task that does not care that it was cancelled does not stop the loo
     CHECK(rounds == 3);
 }
 
+TEST_CASE("a task that is cancelled, or late, in a loop that runs in its wait hears of it after that") {
+    Object context;
+    Task<> task;
+    SUBCASE("cancelled when a part begins") {
+        const auto part = []() -> Task<> {
+            EventLoop::current()->processEvents();
+            EventLoop::current()->processEvents();
+            co_await sleepFor(1h);
+        };
+        const auto awaitsBoth = [](Task<> one) -> Task<> { co_await whenAll(std::move(one), give(1)); };
+        EventLoop::current()->post([&] { task.cancel(); });
+        task = awaitsBoth(part());
+        REQUIRE(task.start(&context));
+        CHECK(pumpUntil([&] { return task.isDone(); }));
+    }
+    SUBCASE("late when it looks") {
+        class Looks final : public Await<void> {
+          public:
+            explicit Looks(Signal<>& signal) : Await(1ms), signal_(signal) {}
+
+          private:
+            bool look() override {
+                if (isConnected_) {
+                    pumpUntil([&] { return Clock::now() > until().when(); });
+                    pumpIdle();
+                }
+                return false;
+            }
+            void begin() override {
+                connection_ = signal_.connect(&task(), [this] { happened(); });
+                isConnected_ = true;
+            }
+            Signal<>& signal_;
+            ScopedConnection connection_;
+            bool isConnected_ = false;
+        };
+        Source source;
+        std::error_code error;
+        const auto waits = [](Signal<>& signal, std::error_code& why) -> Task<> {
+            why = (co_await Looks(signal)).error();
+        };
+        task = waits(source.plain, error);
+        REQUIRE(task.start(&context));
+        source.plain();
+        CHECK(pumpUntil([&] { return task.isDone(); }));
+        CHECK(error == std::errc::timed_out);
+    }
+}
+
 TEST_CASE("a task may cancel itself, and be cancelled before what it waits for comes") {
     Object context;
     Source source;

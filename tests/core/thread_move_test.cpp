@@ -4,6 +4,7 @@
 #include <halyard/core/object.h>
 #include <halyard/core/signal_wait.h>
 #include <halyard/core/task.h>
+#include <halyard/core/task_group.h>
 #include <halyard/core/thread.h>
 #include <halyard/core/timer.h>
 #include <halyard/core/unix_signal.h>
@@ -21,6 +22,7 @@
 #include <future>
 #include <memory>
 #include <numeric>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -146,6 +148,30 @@ TEST_CASE("a Unix signal that moves is told where it lives, and never does what 
     });
     pumpIdle();
     CHECK(signal.isValid());
+}
+
+TEST_CASE("a Unix signal that moves may die before it arrives, and after the thread that it comes from") {
+    Thread* const home = Thread::current();
+    Thread thread;
+    thread.start();
+    UnixSignal* signal = nullptr;
+    onThread(thread, [&] {
+        signal = new UnixSignal(SIGUSR2);
+        CHECK(signal->moveToThread(home));
+    });
+    SUBCASE("before") {
+        delete signal;
+        onThread(thread, [] {});
+    }
+    SUBCASE("after") {
+        thread.quit();
+        thread.wait();
+        delete signal;
+    }
+    pumpIdle();
+    struct sigaction now {};
+    ::sigaction(SIGUSR2, nullptr, &now);
+    CHECK((now.sa_handler == SIG_DFL));
 }
 
 TEST_CASE("what is posted and queued for an object goes with it, in order, and so does its deletion") {
@@ -340,6 +366,42 @@ TEST_CASE("a task that goes on before it has arrived on its new thread is not to
         CHECK(values == std::vector{true, true, true});
         delete context;
     });
+}
+
+TEST_CASE("a task that is cancelled, or loses what it waits for, hears of it though it moves before") {
+    Thread thread;
+    thread.start();
+    auto* const context = new Object;
+    auto* const other = new Object;
+    std::atomic<int> error = 0;
+    const auto sleeps = [](std::atomic<int>& why) -> Task<> { why = (co_await sleepFor(1h)).error().value(); };
+    const auto joins = [](Task<>& task, std::atomic<int>& why) -> Task<> {
+        why = (co_await joined(task, 1h)).error().value();
+    };
+    std::errc expected{};
+    std::atomic<int> nobodys = 0;
+    Task<> awaited = sleeps(nobodys);
+    SUBCASE("cancelled") {
+        Task<> task = sleeps(error);
+        REQUIRE(task.start(context));
+        task.cancel();
+        expected = std::errc::operation_canceled;
+        REQUIRE(context->moveToThread(&thread));
+        CHECK(pumpUntilElsewhere([&] { return error != 0; }));
+        onThread(thread, [&] { delete context; });
+    }
+    SUBCASE("loses it") {
+        REQUIRE(awaited.start(other));
+        Task<> task = joins(awaited, error);
+        REQUIRE(task.start(context));
+        delete other->children().front();
+        expected = std::errc::owner_dead;
+        REQUIRE(context->moveToThread(&thread));
+        CHECK(pumpUntilElsewhere([&] { return error != 0; }));
+        onThread(thread, [&] { delete context; });
+    }
+    CHECK(error == static_cast<int>(expected));
+    delete other;
 }
 
 TEST_CASE("an object that another thread asks to be deleted while it moves is deleted where it has gone") {

@@ -32,7 +32,7 @@ class HALYARD_API Deadline : public Dispatchable {
     Deadline() = default;
     ~Deadline() override;
 
-    /// It stays armed for the same time.
+    /// It stays armed for the same time, and scheduled.
     void leaveLoop() noexcept override;
     void joinLoop() override; ///< It goes on in the new loop, due when it was.
 

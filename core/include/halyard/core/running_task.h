@@ -122,6 +122,7 @@ class HALYARD_API RunningTask final : public Object {
         others_ = true;
         return alarm_;
     }
+    [[gnu::noinline]] void alarmAgain();
     void finish();
     Watch* findWatch(const Object& source) noexcept;
     Watch& addWatch(std::unique_ptr<Watch> watch);
@@ -137,6 +138,7 @@ class HALYARD_API RunningTask final : public Object {
     std::uint64_t awaits_ = 0; ///< counts the awaits of signals
     bool runs_ = false;        ///< the task, or one that it awaits, is on the stack
     bool again_ = false;       ///< something has happened meanwhile
+    bool missed_ = false;      ///< the alarm came meanwhile
     bool others_ = false;      ///< than what is awaited may end the wait: time, cancelling, a signal's end
     bool cancelled_ = false;
     bool cancelNow_ = false;  ///< the await that it is in has not been told yet
