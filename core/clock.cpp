@@ -1,6 +1,7 @@
 #include <halyard/core/clock.h>
 
 #include "dispatcher.h"
+#include "later.h"
 #include "manual_time.h"
 
 #include <algorithm>
@@ -12,11 +13,6 @@ constinit thread_local ManualClock* manualClock = nullptr;
 namespace {
 
 constexpr auto smallestStep = std::chrono::milliseconds(1);
-
-Clock::time_point later(Clock::time_point now, std::chrono::milliseconds delay) noexcept {
-    const auto reach = std::chrono::floor<std::chrono::milliseconds>(Clock::time_point::max() - now);
-    return delay < reach ? now + delay : Clock::time_point::max();
-}
 
 } // namespace
 
@@ -36,7 +32,7 @@ ManualClock::~ManualClock() { manualClock = outer_; }
 ManualClock* ManualClock::current() noexcept { return manualClock; }
 
 void ManualClock::advance(Clock::duration by) {
-    const Clock::time_point until = std::max(now_, now_ + by);
+    const Clock::time_point until = std::max(now_, later(now_, by));
     if (Executor* const loop = Executor::current())
         static_cast<Dispatcher*>(loop)->passTime(until);
     if (manualClock == this) // a slot may have ended it
@@ -44,7 +40,7 @@ void ManualClock::advance(Clock::duration by) {
 }
 
 void ManualClock::skip(Clock::duration by) noexcept {
-    now_ = std::max(now_, now_ + by);
+    now_ = std::max(now_, later(now_, by));
     if (Executor* const loop = Executor::current())
         static_cast<Dispatcher*>(loop)->timeHasPassed();
 }
@@ -53,7 +49,7 @@ void ManualClock::pass(Clock::time_point next) noexcept {
     if (next > now_)
         now_ = next;
     else if (lastDue_ == now_)
-        now_ += smallestStep;
+        now_ = later(now_, smallestStep);
 }
 
 Clock::time_point WaitClock::now() noexcept {

@@ -1,6 +1,7 @@
 #include <halyard/core/deadline.h>
 
 #include "dispatcher.h"
+#include "later.h"
 
 #include <utility>
 
@@ -8,7 +9,8 @@ namespace halyard {
 
 Deadline::Clock::time_point Deadline::repeat(Clock::time_point due, std::chrono::milliseconds interval) noexcept {
     const Clock::time_point now = Clock::now();
-    return due + interval > now ? due + interval : now + interval;
+    const Clock::time_point next = later(due, interval);
+    return next > now ? next : later(now, interval);
 }
 
 Deadline::~Deadline() { disarm(); }

@@ -1,12 +1,15 @@
 #include <halyard/core/thread.h>
 
 #include "dispatcher.h"
+#include "later.h"
 
 #include <halyard/core/event_loop.h>
 #include <halyard/core/log.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -175,9 +178,11 @@ bool Thread::wait(std::chrono::milliseconds atMost) {
         const auto hasEnded = [this] {
             return state_->phase == State::Phase::New || state_->phase == State::Phase::Ended;
         };
-        if (atMost.count() < 0)
+        using Real = std::chrono::steady_clock;
+        const auto until = atMost.count() < 0 ? Real::time_point::max() : later(Real::now(), atMost);
+        if (until == Real::time_point::max())
             state_->changed.wait(lock, hasEnded);
-        else if (!state_->changed.wait_for(lock, atMost, hasEnded))
+        else if (!state_->changed.wait_until(lock, until, hasEnded))
             return false;
         if (hasEnded())
             done = std::move(state_->thread);

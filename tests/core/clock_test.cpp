@@ -307,6 +307,30 @@ TEST_CASE("time that jumps waits where it has nowhere to go") {
     CHECK(Clock::now() == begin + 24h);
 }
 
+TEST_CASE("time ends where the clock does") {
+    SUBCASE("advanced") {
+        ManualClock clock;
+        clock.advance(1h);
+        clock.advance(Clock::duration::max());
+        CHECK(Clock::now() == Clock::time_point::max());
+        clock.advance(1ms);
+        CHECK(Clock::now() == Clock::time_point::max());
+    }
+    SUBCASE("skipped") {
+        ManualClock clock;
+        clock.skip(1h);
+        clock.skip(Clock::duration::max());
+        CHECK(Clock::now() == Clock::time_point::max());
+    }
+    SUBCASE("repeated") {
+        constexpr auto end = Clock::time_point::max();
+        CHECK(Deadline::repeat(end, 1ms) == end);
+        CHECK(Deadline::repeat(end, std::chrono::milliseconds::max()) == end);
+        CHECK(Deadline::repeat(Clock::now(), std::chrono::milliseconds::max()) == end);
+        CHECK(Deadline::repeat(Clock::now() - 1h, std::chrono::milliseconds::max()) == end);
+    }
+}
+
 TEST_CASE("waits of others follow the clock") {
     const auto until = WaitClock::after(1h);
     CHECK(WaitClock::left(until) > 0ns);

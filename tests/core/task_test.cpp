@@ -588,6 +588,16 @@ TEST_CASE("a sleep takes its time, and no less") {
     CHECK(trace == Trace{"turn", "10", "hour", "late"});
 }
 
+TEST_CASE("a time that the clock does not reach is for ever, and one before all times is over") {
+    CHECK(Until(std::chrono::hours::max()).isForEver());
+    CHECK(Until(std::chrono::seconds::max()).isForEver());
+    CHECK(Until(std::chrono::duration<double>(1e300)).isForEver());
+    CHECK(Until(std::chrono::milliseconds::max()).isForEver());
+    CHECK(Until(std::chrono::hours::min()).when() < Clock::now());
+    CHECK(Until(std::chrono::milliseconds::min()).when() < Clock::now());
+    CHECK_FALSE(Until(std::chrono::hours(24 * 365 * 100)).isForEver());
+}
+
 TEST_CASE("a deadline ends a wait, and what comes in time does not meet it any more") {
     ManualClock clock;
     Object context;

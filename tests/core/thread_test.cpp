@@ -133,6 +133,18 @@ TEST_CASE("a thread is waited for as long as asked, and one that was never start
     CHECK(thread.wait(0ms));
 }
 
+TEST_CASE("a thread may be waited for longer than the clock reaches") {
+    Thread thread;
+    thread.start();
+    ask(thread, [&] {
+        auto* const quits = new Timer; // which waits for the wait to begin: else nothing would be waited for
+        quits->timeout.connect([&] { thread.quit(); });
+        thread.finished.connect(quits, &Object::deleteLater);
+        return quits->start(20ms);
+    });
+    CHECK(thread.wait(std::chrono::milliseconds::max()));
+}
+
 TEST_CASE("several threads may wait for the same one") {
     Thread thread;
     thread.start();

@@ -114,12 +114,22 @@ class Until {
     /// For so long from now on.
     template <class Rep, class Period>
     Until(std::chrono::duration<Rep, Period> delay) noexcept // NOLINT(google-explicit-constructor)
-        : when_(Clock::after(std::chrono::ceil<std::chrono::milliseconds>(delay))) {}
+        : when_(Clock::after(withinReach(delay))) {}
 
     bool isForEver() const noexcept { return when_ == Clock::time_point::max(); } ///< It has no end.
     Clock::time_point when() const noexcept { return when_; }                     ///< The end, in the time of Clock.
 
   private:
+    /// Asked roughly first: what no clock reaches does not become milliseconds without overflow.
+    template <class Rep, class Period>
+    static constexpr std::chrono::milliseconds withinReach(std::chrono::duration<Rep, Period> delay) noexcept {
+        constexpr auto reach = std::chrono::floor<std::chrono::milliseconds>(Clock::duration::max());
+        const std::chrono::duration<double> roughly = delay;
+        return roughly > reach    ? reach
+               : roughly < -reach ? -reach
+                                  : std::chrono::ceil<std::chrono::milliseconds>(delay);
+    }
+
     Clock::time_point when_ = Clock::time_point::max();
 };
 
