@@ -59,6 +59,9 @@ class Dispatcher final : public Executor, public DispatchState {
     static Dispatcher& current(); ///< of the calling thread's loop, which is made if it has none
     static void makeCurrent(Dispatcher* dispatcher) noexcept { setCurrent(dispatcher); }
 
+    /// Gives the calling thread a Thread where it has none, or that has been destroyed by it.
+    static void adoptThread();
+
     /// Ends the loops of the calling thread, as the thread's end does.
     static void endCurrent();
 

@@ -72,6 +72,8 @@ class ThreadLoops {
 
     void endAll() { setFirst(nullptr); }
 
+    void adoptThread() { adoptFor(first()); }
+
   private:
     static Dispatcher* make(uv_loop_t* host) {
         auto* const dispatcher = new Dispatcher(host);
@@ -90,11 +92,17 @@ class ThreadLoops {
         Dispatcher::makeCurrent(first); // from here on no other thread has it in hand
         if (before != nullptr)
             before->removeUser();
-        if (first == nullptr || Thread::currentOrNull() != nullptr)
+        if (first != nullptr)
+            adoptFor(*first);
+    }
+
+    /// Who has a loop has a Thread.
+    void adoptFor(Dispatcher& its) {
+        if (Thread::currentOrNull() != nullptr)
             return;
-        adopted_.reset(new Thread(Thread::Adopted())); // who has a loop has a Thread
+        adopted_.reset(new Thread(Thread::Adopted()));
         Thread::setCurrent(adopted_.get());
-        first->setThread(adopted_.get());
+        its.setThread(adopted_.get());
     }
 
     std::unique_ptr<Thread> adopted_; ///< where the thread is not a Thread's
@@ -108,6 +116,8 @@ Dispatcher& Dispatcher::current() {
         return static_cast<Dispatcher&>(*current);
     return ThreadLoops::ofThisThread().first();
 }
+
+void Dispatcher::adoptThread() { ThreadLoops::ofThisThread().adoptThread(); }
 
 void Dispatcher::endCurrent() { ThreadLoops::ofThisThread().endAll(); }
 

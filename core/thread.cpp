@@ -40,8 +40,9 @@ struct Thread::State {
     std::optional<int> exitWhenThere;
     int exitCode = 0;
 
-    /// One that was adopted lives on the thread that it stands for.
-    EventLoop* itsLoop() const { return loop == nullptr && phase == Phase::Running ? object->Object::loop() : loop; }
+    /// Such a one lives on the thread that it stands for.
+    bool isAdopted() const { return loop == nullptr && phase == Phase::Running; }
+    EventLoop* itsLoop() const { return isAdopted() ? object->Object::loop() : loop; }
 
     void setPhase(Phase next) {
         const std::lock_guard lock(mutex);
@@ -68,6 +69,8 @@ Thread::~Thread() {
         state_->object = nullptr;
         state_->thread.detach();
         setCurrent(nullptr);
+        if (Executor* const its = Executor::current())
+            static_cast<Dispatcher*>(its)->setThread(nullptr);
         return;
     }
     exit();
@@ -153,18 +156,33 @@ void Thread::main(const std::shared_ptr<State>& state) {
     state->setPhase(State::Phase::Ended);
 }
 
+namespace {
+
+class ExitAll final : public Runnable {
+  public:
+    explicit ExitAll(int code) noexcept : code_(code) {}
+    void run() override { Dispatcher::current().exitAll(code_); }
+
+  private:
+    int code_;
+};
+
+} // namespace
+
 void Thread::exit(int code) {
     const std::lock_guard lock(state_->mutex);
     if (state_->phase == State::Phase::Starting)
         state_->exitWhenThere = code;
-    EventLoop* const its = state_->itsLoop();
-    if (its == nullptr)
+    if (state_->loop == nullptr && !state_->isAdopted())
         return;
-    auto& dispatcher = *static_cast<Dispatcher*>(its->executor());
-    if (dispatcher.isOwnThread())
-        dispatcher.exitAll(code);
-    else
-        its->post([&dispatcher, code] { dispatcher.exitAll(code); });
+    if (state_->id == std::this_thread::get_id()) {
+        if (Executor* const its = Executor::current())
+            static_cast<Dispatcher*>(its)->exitAll(code);
+    } else if (state_->loop != nullptr) {
+        state_->loop->executor()->post(std::make_unique<ExitAll>(code));
+    } else {
+        post(std::make_unique<ExitAll>(code)); // not by its loop, which may be one by hand that goes meanwhile
+    }
 }
 
 bool Thread::wait(std::chrono::milliseconds atMost) {
@@ -232,7 +250,7 @@ int Thread::exec() {
 
 Thread* Thread::current() {
     if (currentThread == nullptr)
-        Dispatcher::current(); // makes the loop, and who has one has a Thread
+        Dispatcher::adoptThread();
     return currentThread;
 }
 

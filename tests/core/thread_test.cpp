@@ -282,7 +282,13 @@ TEST_CASE("a thread that destroys its own object goes on without it") {
     EventLoop& loop = *thread->eventLoop();
     loop.post([&] {
         delete thread;
-        loop.quit();
+        const Object object;
+        CHECK(object.thread() == nullptr);
+        Thread* const another = Thread::current(); // which stands for it from now on
+        CHECK(another != nullptr);
+        CHECK(object.thread() == another);
+        CHECK(another->eventLoop() == &loop);
+        another->quit();
         gone.set_value();
     });
     done.wait();
@@ -345,6 +351,24 @@ TEST_CASE("every thread has a Thread, which is there for its objects and for its
     CHECK(theirs->thread() == nullptr);
     CHECK(theirs->loop() == nullptr);
     delete theirs;
+}
+
+TEST_CASE("loops by hand come and go while others end them by their Thread") {
+    onFreshThread([] {
+        Thread* const its = Thread::current();
+        for (int round = 0; round != 200; ++round) {
+            std::vector<std::thread> others;
+            {
+                EventLoop hand;
+                for (int i = 0; i != 2; ++i)
+                    others.emplace_back([its] { its->quit(); });
+                hand.exec();
+            }
+            for (std::thread& each : others)
+                each.join();
+            pumpIdle(1); // what came late ends nothing
+        }
+    });
 }
 
 TEST_CASE("timers run on a thread, and quit from anywhere reaches it") {
