@@ -79,7 +79,8 @@ class ProxyProtocolServer::Arrival final : public Object {
         Emissions emissions;
         server->givePermit(std::move(permit_));
         emissions.make([&] { server->addConnection(descriptor, source.address.isNull() ? peer_ : source); });
-        if (server) {             // a slot may have deleted it, and this with it
+        // A slot may have deleted the server, and this with it.
+        if (server) {
             server->takePermit(); // where there was no memory for who should have it
             if (!emissions.haveThrown() || server->queuedConnections() != queued)
                 emissions.make([&] { server->newConnection(); });

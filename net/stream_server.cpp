@@ -227,8 +227,9 @@ void StreamServer::acceptSome(const Pointer<StreamServer>& self) {
         if (self) {
             incoming_ = -1;
             if (limits_ != nullptr)
-                permit_.giveBack();                           // unless somebody has taken it
-            if (!emissions.haveThrown() || queued_ != queued) // else there is nobody to take
+                permit_.giveBack(); // unless somebody has taken it
+            // Where an exception came before anything was queued, there is nobody to take.
+            if (!emissions.haveThrown() || queued_ != queued)
                 emissions.make([this] { newConnection(); });
         }
         emissions.end();

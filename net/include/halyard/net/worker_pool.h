@@ -146,7 +146,7 @@ class HALYARD_API WorkerPool : public Object {
             : permit_(std::move(other.permit_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
         Unserved& operator=(Unserved&&) = delete;
         ~Unserved();
-        bool moveInto(StreamSocket& socket);
+        bool moveInto(StreamSocket& socket); ///< False where the socket cannot take it: then it stays here.
 
       private:
         ConnectionPermit permit_;
